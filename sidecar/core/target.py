@@ -1,0 +1,69 @@
+"""Targets: where a request may go, and what each may be asked to do."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Resume(enum.Enum):
+    """What a target takes to continue a broken stream.
+
+    NONE: nothing, start anew. PREFILL: the answer so far (no reasoning). PREFIX: the reasoning so
+    far, and the answer so far.
+    """
+
+    NONE = "none"
+    PREFILL = "prefill"
+    PREFIX = "prefix"
+
+
+class Phases(msgspec.Struct, frozen=True):
+    """The clocks of one attempt, in seconds; each phase has its own. None: no limit.
+
+    Keep-alive comments do not move them. `gap` clocks run between deltas of one phase, `turn_s`
+    between the last reasoning and the first answer, `tail_s` from the finish reason to the end of
+    the stream (usage may follow; a missing end is no failure then).
+    """
+
+    connect_s: float = 5.0
+    headers_s: float = 30.0
+    first_s: float = 60.0
+    reasoning_gap_s: float = 60.0
+    turn_s: float = 60.0
+    answer_gap_s: float = 20.0
+    tail_s: float = 2.0
+    total_s: float | None = None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A provider's model, and what is known of it. `name` is what callers and status call it."""
+
+    provider: str
+    model: str
+    resume: Resume = Resume.NONE
+    reasoning: bool = False
+    images: bool = True
+    tools: bool = True
+    context_tokens: int | None = None
+    phases: Phases = Phases()
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A name that a caller may ask for, and the targets behind it, best first.
+
+    `retries` is how often one target may be asked again within a request. `patience_s` is how much
+    longer than for a worse target a request waits for a better one.
+    """
+
+    name: str
+    targets: tuple[Target, ...]
+    on_interruption: str = "resume"
+    handoff: bool = False
+    retries: int = 2
+    patience_s: float = 0.25

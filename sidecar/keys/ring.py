@@ -1,0 +1,173 @@
+"""The keys of all providers: who rests, until when, why; and who may be probed.
+
+All questions take `now` (loop seconds). Rests are only ever extended: a shorter Retry-After that
+comes later does not shorten a longer one. A disabled key or account comes back through probes:
+one real request at a time, at growing intervals; a success clears it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+
+from sidecar.core.failure import Blame, Cause, Failure
+from sidecar.keys.secret import Secret
+
+# A key whose credential was refused, an account out of money: probed after this, then twice as
+# long each time, up to the second figure (limits reference, section 4: 10 min to 6 h).
+PROBE_FIRST_S = 600.0
+PROBE_LAST_S = 6 * 3600.0
+# A probe that was admitted but never reported makes room for the next after this.
+PROBE_LEASE_S = 120.0
+# A 429 without a word on when: rest this long, doubled for each in a row, up to the second figure.
+REST_FIRST_S = 1.0
+REST_LAST_S = 30.0
+
+DISABLING = frozenset({Cause.QUOTA, Cause.CREDENTIAL, Cause.REGION, Cause.MODEL_ACCESS})
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One credential of an account. `alias` is what people see; it is unique within a provider."""
+
+    provider: str
+    account: str
+    alias: str
+    secret: Secret
+    per_key_limits: bool = False
+
+
+class Rest(msgspec.Struct):
+    """Why somebody rests. `until` in loop seconds; `disabled` rests end only by a good probe."""
+
+    until: float
+    cause: Cause
+    disabled: bool = False
+    strikes: int = 0
+    probing_until: float = -math.inf
+
+    def ready_at(self, now: float) -> float:
+        if self.disabled and self.probing_until > now:
+            return self.probing_until
+        return max(now, self.until)
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """From when a key may be used for a model, and why not before ("" and None if at once)."""
+
+    ready_at: float
+    scope: str = ""
+    cause: Cause | None = None
+    disabled: bool = False
+
+
+class KeyRing:
+    """States by scope: (provider, account), (…, account, model), (…, alias), (…, alias, model)."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._keys: dict[str, tuple[Key, ...]] = {}
+        self._rests: dict[tuple[str, ...], Rest] = {}
+        self.replace(keys)
+
+    def replace(self, keys: Iterable[Key]) -> None:
+        """A new set of keys. States of scopes that remain are kept; a new secret starts afresh."""
+        before = {(k.provider, k.alias): k.secret for group in self._keys.values() for k in group}
+        groups: dict[str, list[Key]] = {}
+        for key in keys:
+            groups.setdefault(key.provider, []).append(key)
+            if before.get((key.provider, key.alias), key.secret) != key.secret:
+                self._forget(key)
+        self._keys = {provider: tuple(group) for provider, group in groups.items()}
+
+    def keys(self, provider: str) -> tuple[Key, ...]:
+        return self._keys.get(provider, ())
+
+    def standing(self, key: Key, model: str, now: float) -> Standing:
+        """The latest `ready_at` over the four scopes that the pair belongs to."""
+        worst = Standing(now)
+        if not self._rests:
+            return worst
+        for scope in _scopes(key, model):
+            rest = self._rests.get(scope)
+            if rest is None:
+                continue
+            ready_at = rest.ready_at(now)
+            if ready_at > worst.ready_at:
+                worst = Standing(ready_at, "/".join(scope[1:]), rest.cause, rest.disabled)
+        return worst
+
+    def admitted(self, key: Key, model: str, now: float) -> None:
+        """An attempt goes out with `key`: it is the probe of every disabled scope it passes."""
+        for scope in _scopes(key, model) if self._rests else ():
+            rest = self._rests.get(scope)
+            if rest is not None and rest.disabled:
+                rest.probing_until = now + PROBE_LEASE_S
+
+    def succeeded(self, key: Key, model: str) -> None:
+        """A provider accepted the key: whatever it rested for is over."""
+        for scope in _scopes(key, model) if self._rests else ():
+            self._rests.pop(scope, None)
+
+    def excluded(self, key: Key, model: str) -> None:
+        """The attempt proved nothing: a probe in flight makes room for another."""
+        for scope in _scopes(key, model) if self._rests else ():
+            rest = self._rests.get(scope)
+            if rest is not None:
+                rest.probing_until = -math.inf
+
+    def failed(self, key: Key, model: str, failure: Failure, now: float) -> None:
+        """Let whoever is to blame rest, if it is a key or an account."""
+        scope = _blamed(key, model, failure)
+        if scope is None:
+            self.excluded(key, model)
+            return
+        old = self._rests.get(scope)
+        strikes = old.strikes + 1 if old else 1
+        disabled = failure.cause in DISABLING or (old is not None and old.disabled)
+        until = now + _rest_s(failure, strikes)
+        if old is not None and old.until > until:
+            until = old.until
+        self._rests[scope] = Rest(until, failure.cause, disabled, strikes)
+
+    def resting(self, now: float) -> list[tuple[str, Rest]]:
+        """Everything that rests now, by its scope as text, for `GetStatus`."""
+        return [
+            ("/".join(scope), rest)
+            for scope, rest in self._rests.items()
+            if rest.ready_at(now) > now
+        ]
+
+    def _forget(self, key: Key) -> None:
+        for scope in list(self._rests):
+            if scope[0] == key.provider and ("key", key.alias) == scope[1:3]:
+                del self._rests[scope]
+
+
+def _scopes(key: Key, model: str) -> tuple[tuple[str, ...], ...]:
+    account = (key.provider, "account", key.account)
+    own = (key.provider, "key", key.alias)
+    return account, (*account, model), own, (*own, model)
+
+
+def _blamed(key: Key, model: str, failure: Failure) -> tuple[str, ...] | None:
+    account, account_model, own, own_model = _scopes(key, model)
+    if failure.cause is Cause.RATE_LIMITED:
+        # The scope of the limit that was hit: the account's for this model, unless its limits
+        # are written per key.
+        return own_model if key.per_key_limits else account_model
+    return {
+        Blame.ACCOUNT: account,
+        Blame.KEY: own,
+        Blame.KEY_MODEL: own_model,
+    }.get(failure.verdict.blame)
+
+
+def _rest_s(failure: Failure, strikes: int) -> float:
+    if failure.cause in DISABLING:
+        first, last = PROBE_FIRST_S, PROBE_LAST_S
+    else:
+        first, last = REST_FIRST_S, REST_LAST_S
+    own = min(first * 2.0 ** (strikes - 1), last)
+    told = failure.retry_after_s
+    return own if told is None else max(told, own if failure.cause in DISABLING else 0.0)
