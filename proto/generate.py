@@ -1,8 +1,9 @@
 """Lint the API, hold it against the last landed one, and write the Python stubs.
 
     python proto/generate.py            lint, breaking check, write clients/python/headway/v1/
-    python proto/generate.py --check    the same, but compare with the committed files instead of writing
-    python proto/generate.py --accept   move the baseline of the breaking check to the present API
+    python proto/generate.py --check    the same, but compare with the committed files instead of
+    writing python proto/generate.py --accept   move the baseline of the breaking check to the
+    present API
 
 Everything runs offline. Exit status 1: lint, breaking change, or stubs that differ.
 """

@@ -31,15 +31,17 @@ class StreamCompletionRequest(_message.Message):
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
     COMPLETION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID chosen by the caller: the idempotency key. Default: none, the request cannot be re-attached to."""
+    """A UUID chosen by the caller: the idempotency key. Default: none, the request cannot be
+    re-attached to.
+    """
     after_sequence: _builtins.int
-    """Re-attach: send only what comes after this sequence. 0: from the beginning. A value above 0 needs a request_id that
-    is known, otherwise NOT_FOUND, reason REQUEST_UNKNOWN.
+    """Re-attach: send only what comes after this sequence. 0: from the beginning. A value above 0
+    needs a request_id that is known, otherwise NOT_FOUND, reason REQUEST_UNKNOWN.
     """
     @_builtins.property
     def completion(self) -> _request_pb2.Completion:
-        """What is asked. Required, on a re-attach too, and then the same: otherwise INVALID_ARGUMENT, reason
-        REQUEST_ID_REUSED.
+        """What is asked. Required, on a re-attach too, and then the same: otherwise INVALID_ARGUMENT,
+        reason REQUEST_ID_REUSED.
         """
 
     def __init__(
@@ -71,7 +73,9 @@ class StreamCompletionResponse(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     COMPLETED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Numbers the messages of a request: 1, 2, 3... without holes, over all attempts and all re-attachings."""
+    """Numbers the messages of a request: 1, 2, 3... without holes, over all attempts and all
+    re-attachings.
+    """
     @_builtins.property
     def reasoning(self) -> _event_pb2.ReasoningDelta:
         """A piece of the chain of thought."""
@@ -126,8 +130,8 @@ class CompleteRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     COMPLETION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID chosen by the caller: the idempotency key. Asked again with the same one, the daemon waits for the first
-    request or gives its answer again. Default: none.
+    """A UUID chosen by the caller: the idempotency key. Asked again with the same one, the daemon
+    waits for the first request or gives its answer again. Default: none.
     """
     @_builtins.property
     def completion(self) -> _request_pb2.Completion:

@@ -26,39 +26,42 @@ if _version_not_supported:
 
 
 class CompletionServiceStub:
-    """Completions of any provider's language models: paced, failed over, billed and traced by the daemon.
+    """Completions of any provider's language models: paced, failed over, billed and traced by the
+    daemon.
 
-    Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time holds.
+    Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time
+    holds.
 
-    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed), `headway-token` (where the daemon
-    asks for one). Trailers out: `headway-provider`, `headway-model`, `headway-attempts`, `x-request-id`.
+    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed),
+    `headway-token` (where the daemon asks for one). Trailers out: `headway-provider`,
+    `headway-model`, `headway-attempts`, `x-request-id`.
 
-    Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev", metadata}, and where
-    they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure. RESOURCE_EXHAUSTED without RetryInfo means: do
-    not retry.
+    Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev",
+    metadata}, and where they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure.
+    RESOURCE_EXHAUSTED without RetryInfo means: do not retry.
 
-    DEADLINE_TOO_SHORT      RESOURCE_EXHAUSTED   cannot be served before the deadline; RetryInfo, QuotaFailure
-    QUEUE_FULL              RESOURCE_EXHAUSTED   RetryInfo
-    BUDGET_EXHAUSTED        RESOURCE_EXHAUSTED   the caller's budget, or max_cost_nano_usd; no RetryInfo
-    REQUEST_EXCEEDS_LIMIT   INVALID_ARGUMENT     larger than a bucket can ever hold
-    INVALID_REQUEST         INVALID_ARGUMENT     a field breaks its documented rule; BadRequest names it
-    PROVIDER_REFUSED        INVALID_ARGUMENT     the provider refused the request; BadRequest
-    CONTEXT_TOO_LONG        INVALID_ARGUMENT     longer than the model's context; BadRequest
-    REQUEST_ID_REUSED       INVALID_ARGUMENT     the request_id belongs to a different completion
-    MODEL_UNKNOWN           NOT_FOUND            no such route or target
-    REQUEST_UNKNOWN         NOT_FOUND            after_sequence of a request nobody knows (any more)
-    NO_TARGET_READY         UNAVAILABLE          every target is down or resting; RetryInfo
-    ATTEMPTS_EXHAUSTED      UNAVAILABLE          tried what there was, no text delivered; RetryInfo
-    DRAINING                UNAVAILABLE          the daemon is shutting down
-    CONTENT_FILTERED        FAILED_PRECONDITION  the provider's filter refused, no text delivered
-    KEYS_REJECTED           FAILED_PRECONDITION  the provider rejects every key; PreconditionFailure
-    SPEND_LIMIT             FAILED_PRECONDITION  the accounts are out of money; PreconditionFailure
-    STREAM_BROKEN           ABORTED              broken after text was delivered, nothing left to try
+    DEADLINE_TOO_SHORT    RESOURCE_EXHAUSTED  not before the deadline; RetryInfo, QuotaFailure
+    QUEUE_FULL            RESOURCE_EXHAUSTED  RetryInfo
+    BUDGET_EXHAUSTED      RESOURCE_EXHAUSTED  caller's budget or max_cost_nano_usd; no RetryInfo
+    REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
+    INVALID_REQUEST       INVALID_ARGUMENT    a field breaks its rule; BadRequest names it
+    PROVIDER_REFUSED      INVALID_ARGUMENT    the provider refused the request; BadRequest
+    CONTEXT_TOO_LONG      INVALID_ARGUMENT    longer than the model's context; BadRequest
+    REQUEST_ID_REUSED     INVALID_ARGUMENT    the request_id belongs to a different completion
+    MODEL_UNKNOWN         NOT_FOUND           no such route or target
+    REQUEST_UNKNOWN       NOT_FOUND           after_sequence of a request nobody knows (any more)
+    NO_TARGET_READY       UNAVAILABLE         every target is down or resting; RetryInfo
+    ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, no text delivered; RetryInfo
+    DRAINING              UNAVAILABLE         the daemon is shutting down
+    CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, no text delivered
+    KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key; PreconditionFailure
+    SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money; PreconditionFailure
+    STREAM_BROKEN         ABORTED             broken after text was delivered, nothing left to try
 
-    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first failure; `attempts`,
-    how many were made; `last_sequence`, the last message sent, and with it `reasoning_chars` and `answer_chars`, the
-    Unicode code points of reasoning and answer that stand after the seam rule; `cost_nano_usd`, spent so far. Provider
-    text is never part of an error.
+    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first
+    failure; `attempts`, how many were made; `last_sequence`, the last message sent, and with it
+    `reasoning_chars` and `answer_chars`, the Unicode code points of reasoning and answer that stand
+    after the seam rule; `cost_nano_usd`, spent so far. Provider text is never part of an error.
     """
 
     def __init__(self, channel):
@@ -80,54 +83,59 @@ class CompletionServiceStub:
 
 
 class CompletionServiceServicer:
-    """Completions of any provider's language models: paced, failed over, billed and traced by the daemon.
+    """Completions of any provider's language models: paced, failed over, billed and traced by the
+    daemon.
 
-    Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time holds.
+    Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time
+    holds.
 
-    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed), `headway-token` (where the daemon
-    asks for one). Trailers out: `headway-provider`, `headway-model`, `headway-attempts`, `x-request-id`.
+    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed),
+    `headway-token` (where the daemon asks for one). Trailers out: `headway-provider`,
+    `headway-model`, `headway-attempts`, `x-request-id`.
 
-    Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev", metadata}, and where
-    they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure. RESOURCE_EXHAUSTED without RetryInfo means: do
-    not retry.
+    Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev",
+    metadata}, and where they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure.
+    RESOURCE_EXHAUSTED without RetryInfo means: do not retry.
 
-    DEADLINE_TOO_SHORT      RESOURCE_EXHAUSTED   cannot be served before the deadline; RetryInfo, QuotaFailure
-    QUEUE_FULL              RESOURCE_EXHAUSTED   RetryInfo
-    BUDGET_EXHAUSTED        RESOURCE_EXHAUSTED   the caller's budget, or max_cost_nano_usd; no RetryInfo
-    REQUEST_EXCEEDS_LIMIT   INVALID_ARGUMENT     larger than a bucket can ever hold
-    INVALID_REQUEST         INVALID_ARGUMENT     a field breaks its documented rule; BadRequest names it
-    PROVIDER_REFUSED        INVALID_ARGUMENT     the provider refused the request; BadRequest
-    CONTEXT_TOO_LONG        INVALID_ARGUMENT     longer than the model's context; BadRequest
-    REQUEST_ID_REUSED       INVALID_ARGUMENT     the request_id belongs to a different completion
-    MODEL_UNKNOWN           NOT_FOUND            no such route or target
-    REQUEST_UNKNOWN         NOT_FOUND            after_sequence of a request nobody knows (any more)
-    NO_TARGET_READY         UNAVAILABLE          every target is down or resting; RetryInfo
-    ATTEMPTS_EXHAUSTED      UNAVAILABLE          tried what there was, no text delivered; RetryInfo
-    DRAINING                UNAVAILABLE          the daemon is shutting down
-    CONTENT_FILTERED        FAILED_PRECONDITION  the provider's filter refused, no text delivered
-    KEYS_REJECTED           FAILED_PRECONDITION  the provider rejects every key; PreconditionFailure
-    SPEND_LIMIT             FAILED_PRECONDITION  the accounts are out of money; PreconditionFailure
-    STREAM_BROKEN           ABORTED              broken after text was delivered, nothing left to try
+    DEADLINE_TOO_SHORT    RESOURCE_EXHAUSTED  not before the deadline; RetryInfo, QuotaFailure
+    QUEUE_FULL            RESOURCE_EXHAUSTED  RetryInfo
+    BUDGET_EXHAUSTED      RESOURCE_EXHAUSTED  caller's budget or max_cost_nano_usd; no RetryInfo
+    REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
+    INVALID_REQUEST       INVALID_ARGUMENT    a field breaks its rule; BadRequest names it
+    PROVIDER_REFUSED      INVALID_ARGUMENT    the provider refused the request; BadRequest
+    CONTEXT_TOO_LONG      INVALID_ARGUMENT    longer than the model's context; BadRequest
+    REQUEST_ID_REUSED     INVALID_ARGUMENT    the request_id belongs to a different completion
+    MODEL_UNKNOWN         NOT_FOUND           no such route or target
+    REQUEST_UNKNOWN       NOT_FOUND           after_sequence of a request nobody knows (any more)
+    NO_TARGET_READY       UNAVAILABLE         every target is down or resting; RetryInfo
+    ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, no text delivered; RetryInfo
+    DRAINING              UNAVAILABLE         the daemon is shutting down
+    CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, no text delivered
+    KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key; PreconditionFailure
+    SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money; PreconditionFailure
+    STREAM_BROKEN         ABORTED             broken after text was delivered, nothing left to try
 
-    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first failure; `attempts`,
-    how many were made; `last_sequence`, the last message sent, and with it `reasoning_chars` and `answer_chars`, the
-    Unicode code points of reasoning and answer that stand after the seam rule; `cost_nano_usd`, spent so far. Provider
-    text is never part of an error.
+    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first
+    failure; `attempts`, how many were made; `last_sequence`, the last message sent, and with it
+    `reasoning_chars` and `answer_chars`, the Unicode code points of reasoning and answer that stand
+    after the seam rule; `cost_nano_usd`, spent so far. Provider text is never part of an error.
     """
 
     def StreamCompletion(self, request, context):
-        """One request, its events as they come. The first message is an `attempt`, the last of a success `completed`; any
-        other end is an error. Cancelling the call ends the request and the spending.
+        """One request, its events as they come. The first message is an `attempt`, the last of a success
+        `completed`; any other end is an error. Cancelling the call ends the request and the spending.
 
-        Re-attaching: the same request_id with after_sequence joins the stream while it runs, or replays it once finished,
-        for a configured time (default 5 minutes). There is never a second bill for one request_id within that time.
+        Re-attaching: the same request_id with after_sequence joins the stream while it runs, or
+        replays it once finished, for a configured time (default 5 minutes). There is never a second
+        bill for one request_id within that time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Complete(self, request, context):
-        """One request, the whole answer. The same way as StreamCompletion, with the seam rule already applied.
+        """One request, the whole answer. The same way as StreamCompletion, with the seam rule already
+        applied.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,39 +163,42 @@ def add_CompletionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CompletionService:
-    """Completions of any provider's language models: paced, failed over, billed and traced by the daemon.
+    """Completions of any provider's language models: paced, failed over, billed and traced by the
+    daemon.
 
-    Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time holds.
+    Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time
+    holds.
 
-    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed), `headway-token` (where the daemon
-    asks for one). Trailers out: `headway-provider`, `headway-model`, `headway-attempts`, `x-request-id`.
+    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed),
+    `headway-token` (where the daemon asks for one). Trailers out: `headway-provider`,
+    `headway-model`, `headway-attempts`, `x-request-id`.
 
-    Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev", metadata}, and where
-    they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure. RESOURCE_EXHAUSTED without RetryInfo means: do
-    not retry.
+    Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev",
+    metadata}, and where they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure.
+    RESOURCE_EXHAUSTED without RetryInfo means: do not retry.
 
-    DEADLINE_TOO_SHORT      RESOURCE_EXHAUSTED   cannot be served before the deadline; RetryInfo, QuotaFailure
-    QUEUE_FULL              RESOURCE_EXHAUSTED   RetryInfo
-    BUDGET_EXHAUSTED        RESOURCE_EXHAUSTED   the caller's budget, or max_cost_nano_usd; no RetryInfo
-    REQUEST_EXCEEDS_LIMIT   INVALID_ARGUMENT     larger than a bucket can ever hold
-    INVALID_REQUEST         INVALID_ARGUMENT     a field breaks its documented rule; BadRequest names it
-    PROVIDER_REFUSED        INVALID_ARGUMENT     the provider refused the request; BadRequest
-    CONTEXT_TOO_LONG        INVALID_ARGUMENT     longer than the model's context; BadRequest
-    REQUEST_ID_REUSED       INVALID_ARGUMENT     the request_id belongs to a different completion
-    MODEL_UNKNOWN           NOT_FOUND            no such route or target
-    REQUEST_UNKNOWN         NOT_FOUND            after_sequence of a request nobody knows (any more)
-    NO_TARGET_READY         UNAVAILABLE          every target is down or resting; RetryInfo
-    ATTEMPTS_EXHAUSTED      UNAVAILABLE          tried what there was, no text delivered; RetryInfo
-    DRAINING                UNAVAILABLE          the daemon is shutting down
-    CONTENT_FILTERED        FAILED_PRECONDITION  the provider's filter refused, no text delivered
-    KEYS_REJECTED           FAILED_PRECONDITION  the provider rejects every key; PreconditionFailure
-    SPEND_LIMIT             FAILED_PRECONDITION  the accounts are out of money; PreconditionFailure
-    STREAM_BROKEN           ABORTED              broken after text was delivered, nothing left to try
+    DEADLINE_TOO_SHORT    RESOURCE_EXHAUSTED  not before the deadline; RetryInfo, QuotaFailure
+    QUEUE_FULL            RESOURCE_EXHAUSTED  RetryInfo
+    BUDGET_EXHAUSTED      RESOURCE_EXHAUSTED  caller's budget or max_cost_nano_usd; no RetryInfo
+    REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
+    INVALID_REQUEST       INVALID_ARGUMENT    a field breaks its rule; BadRequest names it
+    PROVIDER_REFUSED      INVALID_ARGUMENT    the provider refused the request; BadRequest
+    CONTEXT_TOO_LONG      INVALID_ARGUMENT    longer than the model's context; BadRequest
+    REQUEST_ID_REUSED     INVALID_ARGUMENT    the request_id belongs to a different completion
+    MODEL_UNKNOWN         NOT_FOUND           no such route or target
+    REQUEST_UNKNOWN       NOT_FOUND           after_sequence of a request nobody knows (any more)
+    NO_TARGET_READY       UNAVAILABLE         every target is down or resting; RetryInfo
+    ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, no text delivered; RetryInfo
+    DRAINING              UNAVAILABLE         the daemon is shutting down
+    CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, no text delivered
+    KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key; PreconditionFailure
+    SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money; PreconditionFailure
+    STREAM_BROKEN         ABORTED             broken after text was delivered, nothing left to try
 
-    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first failure; `attempts`,
-    how many were made; `last_sequence`, the last message sent, and with it `reasoning_chars` and `answer_chars`, the
-    Unicode code points of reasoning and answer that stand after the seam rule; `cost_nano_usd`, spent so far. Provider
-    text is never part of an error.
+    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first
+    failure; `attempts`, how many were made; `last_sequence`, the last message sent, and with it
+    `reasoning_chars` and `answer_chars`, the Unicode code points of reasoning and answer that stand
+    after the seam rule; `cost_nano_usd`, spent so far. Provider text is never part of an error.
     """
 
     @staticmethod

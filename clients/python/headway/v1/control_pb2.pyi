@@ -408,7 +408,9 @@ class UsageRow(_message.Message):
     outcome: _event_pb2.AttemptOutcome.ValueType
     """The outcome, if grouped by it."""
     requests: _builtins.int
-    """Different requests that had an attempt here. A request with attempts in two rows counts in both."""
+    """Different requests that had an attempt here. A request with attempts in two rows counts in
+    both.
+    """
     attempts: _builtins.int
     """Attempts."""
     @_builtins.property
@@ -589,7 +591,9 @@ Global___Target: _TypeAlias = Target  # noqa: Y015
 
 @_typing.final
 class Price(_message.Message):
-    """What tokens cost, in nano-dollars (1e-9 USD) for a million tokens, so that every published price is a whole number."""
+    """What tokens cost, in nano-dollars (1e-9 USD) for a million tokens, so that every published price
+    is a whole number.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

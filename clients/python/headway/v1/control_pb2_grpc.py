@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ControlServiceStub:
-    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as CompletionService. Errors
-    are shaped as there.
+    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as
+    CompletionService. Errors are shaped as there.
     """
 
     def __init__(self, channel):
@@ -69,8 +69,8 @@ class ControlServiceStub:
 
 
 class ControlServiceServicer:
-    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as CompletionService. Errors
-    are shaped as there.
+    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as
+    CompletionService. Errors are shaped as there.
     """
 
     def GetStatus(self, request, context):
@@ -102,15 +102,16 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Reload(self, request, context):
-        """Read the configuration again. A bad one is refused as a whole, the old one stays in force, and the call still
-        succeeds: look at `errors`.
+        """Read the configuration again. A bad one is refused as a whole, the old one stays in force, and
+        the call still succeeds: look at `errors`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Drain(self, request, context):
-        """Take no new requests, let the running ones finish, then stop. Returns when they have, or when the grace is over.
+        """Take no new requests, let the running ones finish, then stop. Returns when they have, or when
+        the grace is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,8 +159,8 @@ def add_ControlServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ControlService:
-    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as CompletionService. Errors
-    are shaped as there.
+    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as
+    CompletionService. Errors are shaped as there.
     """
 
     @staticmethod

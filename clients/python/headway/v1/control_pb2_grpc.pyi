@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ControlServiceStub:
-    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as CompletionService. Errors
-    are shaped as there.
+    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as
+    CompletionService. Errors are shaped as there.
     """
 
     @_typing.overload
@@ -44,16 +44,18 @@ class ControlServiceStub:
     ListModels: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListModelsRequest, _control_pb2.ListModelsResponse]
     """The routes and targets a caller may ask for."""
     Reload: _grpc.UnaryUnaryMultiCallable[_control_pb2.ReloadRequest, _control_pb2.ReloadResponse]
-    """Read the configuration again. A bad one is refused as a whole, the old one stays in force, and the call still
-    succeeds: look at `errors`.
+    """Read the configuration again. A bad one is refused as a whole, the old one stays in force, and
+    the call still succeeds: look at `errors`.
     """
     Drain: _grpc.UnaryUnaryMultiCallable[_control_pb2.DrainRequest, _control_pb2.DrainResponse]
-    """Take no new requests, let the running ones finish, then stop. Returns when they have, or when the grace is over."""
+    """Take no new requests, let the running ones finish, then stop. Returns when they have, or when
+    the grace is over.
+    """
 
 @_typing.type_check_only
 class ControlServiceAsyncStub(ControlServiceStub):
-    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as CompletionService. Errors
-    are shaped as there.
+    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as
+    CompletionService. Errors are shaped as there.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -66,15 +68,17 @@ class ControlServiceAsyncStub(ControlServiceStub):
     ListModels: _aio.UnaryUnaryMultiCallable[_control_pb2.ListModelsRequest, _control_pb2.ListModelsResponse]  # type: ignore[assignment]
     """The routes and targets a caller may ask for."""
     Reload: _aio.UnaryUnaryMultiCallable[_control_pb2.ReloadRequest, _control_pb2.ReloadResponse]  # type: ignore[assignment]
-    """Read the configuration again. A bad one is refused as a whole, the old one stays in force, and the call still
-    succeeds: look at `errors`.
+    """Read the configuration again. A bad one is refused as a whole, the old one stays in force, and
+    the call still succeeds: look at `errors`.
     """
     Drain: _aio.UnaryUnaryMultiCallable[_control_pb2.DrainRequest, _control_pb2.DrainResponse]  # type: ignore[assignment]
-    """Take no new requests, let the running ones finish, then stop. Returns when they have, or when the grace is over."""
+    """Take no new requests, let the running ones finish, then stop. Returns when they have, or when
+    the grace is over.
+    """
 
 class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as CompletionService. Errors
-    are shaped as there.
+    """The daemon itself: what it does, what it cost, what it offers. Served on the same sockets as
+    CompletionService. Errors are shaped as there.
     """
 
     @_abc_1.abstractmethod
@@ -115,8 +119,8 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.ReloadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ReloadResponse, _abc.Awaitable[_control_pb2.ReloadResponse]]:
-        """Read the configuration again. A bad one is refused as a whole, the old one stays in force, and the call still
-        succeeds: look at `errors`.
+        """Read the configuration again. A bad one is refused as a whole, the old one stays in force, and
+        the call still succeeds: look at `errors`.
         """
 
     @_abc_1.abstractmethod
@@ -125,6 +129,8 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.DrainRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.DrainResponse, _abc.Awaitable[_control_pb2.DrainResponse]]:
-        """Take no new requests, let the running ones finish, then stop. Returns when they have, or when the grace is over."""
+        """Take no new requests, let the running ones finish, then stop. Returns when they have, or when
+        the grace is over.
+        """
 
 def add_ControlServiceServicer_to_server(servicer: ControlServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -94,7 +94,9 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_LENGTH: _FinishReason.ValueType  # 2
     """The token limit ended the answer."""
     FINISH_REASON_LENGTH_IN_REASONING: _FinishReason.ValueType  # 3
-    """The token limit was used up by reasoning, before the answer began. There is no answer: raise max_tokens."""
+    """The token limit was used up by reasoning, before the answer began. There is no answer: raise
+    max_tokens.
+    """
     FINISH_REASON_TOOL_CALLS: _FinishReason.ValueType  # 4
     """The model waits for the results of its tool calls."""
     FINISH_REASON_CONTENT_FILTER: _FinishReason.ValueType  # 5
@@ -112,7 +114,9 @@ FINISH_REASON_STOP: FinishReason.ValueType  # 1
 FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
 """The token limit ended the answer."""
 FINISH_REASON_LENGTH_IN_REASONING: FinishReason.ValueType  # 3
-"""The token limit was used up by reasoning, before the answer began. There is no answer: raise max_tokens."""
+"""The token limit was used up by reasoning, before the answer began. There is no answer: raise
+max_tokens.
+"""
 FINISH_REASON_TOOL_CALLS: FinishReason.ValueType  # 4
 """The model waits for the results of its tool calls."""
 FINISH_REASON_CONTENT_FILTER: FinishReason.ValueType  # 5
@@ -168,8 +172,8 @@ class ReasoningDelta(_message.Message):
     text: _builtins.str
     """The text; may be empty when only a signature came."""
     signature: _builtins.str
-    """Opaque proof of the reasoning, whole (not a piece): a later one replaces an earlier one. Send it back unchanged in
-    Message.signature. Empty: none came with this piece.
+    """Opaque proof of the reasoning, whole (not a piece): a later one replaces an earlier one. Send
+    it back unchanged in Message.signature. Empty: none came with this piece.
     """
     def __init__(
         self,
@@ -209,7 +213,9 @@ Global___AnswerDelta: _TypeAlias = AnswerDelta  # noqa: Y015
 
 @_typing.final
 class ToolCallDelta(_message.Message):
-    """A piece of a tool call. The first piece of a call has its id and name; arguments join without a separator."""
+    """A piece of a tool call. The first piece of a call has its id and name; arguments join without a
+    separator.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -224,7 +230,9 @@ class ToolCallDelta(_message.Message):
     name: _builtins.str
     """The tool's name, whole, in the first piece."""
     arguments: _builtins.str
-    """The next piece of the arguments (JSON text by intention). A call is whole only when `completed` has arrived."""
+    """The next piece of the arguments (JSON text by intention). A call is whole only when `completed`
+    has arrived.
+    """
     def __init__(
         self,
         *,
@@ -265,9 +273,9 @@ Global___RefusalDelta: _TypeAlias = RefusalDelta  # noqa: Y015
 
 @_typing.final
 class Attempt(_message.Message):
-    """An attempt has begun to answer. It is sent immediately before that attempt's first delta, so the first message of
-    every stream is one. Attempts that failed before they said anything are not in the stream, but in
-    Completed.attempts.
+    """An attempt has begun to answer. It is sent immediately before that attempt's first delta, so the
+    first message of every stream is one. Attempts that failed before they said anything are not in
+    the stream, but in Completed.attempts.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -282,7 +290,9 @@ class Attempt(_message.Message):
     DISCARD_AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
     WAITED_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """Counts all attempts of the request, those that said nothing included: 1, 2, 3... It may therefore skip."""
+    """Counts all attempts of the request, those that said nothing included: 1, 2, 3... It may
+    therefore skip.
+    """
     provider: _builtins.str
     """The provider that answers, by its name in the configuration."""
     model: _builtins.str
@@ -294,14 +304,18 @@ class Attempt(_message.Message):
     continuation: Global___AttemptContinuation.ValueType
     """How it goes on from what was delivered before."""
     reason: _builtins.str
-    """Why the attempt before it ended, a short machine word such as "RATE_LIMITED" or "STREAM_CUT". Empty for FIRST."""
+    """Why the attempt before it ended, a short machine word such as "RATE_LIMITED" or "STREAM_CUT".
+    Empty for FIRST.
+    """
     discard_after_sequence: _builtins.int
-    """The seam rule: drop every delta whose `sequence` is greater than this. 0: everything. A resumed attempt discards
-    nothing: it carries the sequence of the message before it.
+    """The seam rule: drop every delta whose `sequence` is greater than this. 0: everything. A resumed
+    attempt discards nothing: it carries the sequence of the message before it.
     """
     @_builtins.property
     def waited(self) -> _duration_pb2.Duration:
-        """How long the request waited for a free key, in the queue and in buckets, before this attempt was sent."""
+        """How long the request waited for a free key, in the queue and in buckets, before this attempt
+        was sent.
+        """
 
     def __init__(
         self,
@@ -326,7 +340,9 @@ Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
 
 @_typing.final
 class Completed(_message.Message):
-    """The end of a stream that succeeded: always the last message, exactly once. Nothing else means success."""
+    """The end of a stream that succeeded: always the last message, exactly once. Nothing else means
+    success.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -386,7 +402,9 @@ Global___Completed: _TypeAlias = Completed  # noqa: Y015
 
 @_typing.final
 class Saved(_message.Message):
-    """What resuming saved, against starting anew: tokens of earlier attempts that were kept and not paid for again."""
+    """What resuming saved, against starting anew: tokens of earlier attempts that were kept and not
+    paid for again.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -398,8 +416,8 @@ class Saved(_message.Message):
     answer_tokens: _builtins.int
     """Answer tokens kept."""
     nano_usd: _builtins.int
-    """What they would have cost at the price of the attempt that continued, less what the longer input did cost, in
-    nano-dollars. Negative if the resume cost more than it saved.
+    """What they would have cost at the price of the attempt that continued, less what the longer
+    input did cost, in nano-dollars. Negative if the resume cost more than it saved.
     """
     def __init__(
         self,

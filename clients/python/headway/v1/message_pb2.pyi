@@ -66,16 +66,20 @@ class Message(_message.Message):
     role: Global___Role.ValueType
     """Who speaks. Required."""
     reasoning: _builtins.str
-    """Chain of thought of an assistant turn, as it was received. Only with ROLE_ASSISTANT. It is sent on to providers
-    that accept it, and left out for all others. Default: none.
+    """Chain of thought of an assistant turn, as it was received. Only with ROLE_ASSISTANT. It is sent
+    on to providers that accept it, and left out for all others. Default: none.
     """
     signature: _builtins.str
-    """Opaque proof of `reasoning`, as it was received in ReasoningDelta.signature, unchanged. Default: none."""
+    """Opaque proof of `reasoning`, as it was received in ReasoningDelta.signature, unchanged.
+    Default: none.
+    """
     tool_call_id: _builtins.str
     """The `ToolCall.id` this turn answers. Required with ROLE_TOOL, refused with any other role."""
     @_builtins.property
     def content(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContentPart]:
-        """What is said, in order. May be empty only in an assistant turn that has tool calls, or reasoning alone."""
+        """What is said, in order. May be empty only in an assistant turn that has tool calls, or
+        reasoning alone.
+        """
 
     @_builtins.property
     def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCall]:
@@ -111,8 +115,8 @@ class ContentPart(_message.Message):
     text: _builtins.str
     """Plain text, UTF-8."""
     image_url: _builtins.str
-    """An https or data URL of an image. Headway does not fetch it: it is handed to the provider, and targets that
-    take no images are left out of the route.
+    """An https or data URL of an image. Headway does not fetch it: it is handed to the provider,
+    and targets that take no images are left out of the route.
     """
     @_builtins.property
     def image(self) -> Global___Image:
@@ -175,7 +179,9 @@ class ToolCall(_message.Message):
     name: _builtins.str
     """The tool's name, one of `Completion.tools`. Required."""
     arguments: _builtins.str
-    """The arguments as the model wrote them: JSON text by intention, not checked by Headway. May be empty."""
+    """The arguments as the model wrote them: JSON text by intention, not checked by Headway. May be
+    empty.
+    """
     def __init__(
         self,
         *,

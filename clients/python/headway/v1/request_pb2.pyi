@@ -154,8 +154,8 @@ class _OnInterruptionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OnInte
     """End with ABORTED, reason STREAM_BROKEN."""
 
 class OnInterruption(_OnInterruption, metaclass=_OnInterruptionEnumTypeWrapper):
-    """What may happen when a stream breaks after the caller has received part of it. (Before that, an attempt that fails
-    is always followed by the next one, unseen.)
+    """What may happen when a stream breaks after the caller has received part of it. (Before that, an
+    attempt that fails is always followed by the next one, unseen.)
     """
 
 ON_INTERRUPTION_UNSPECIFIED: OnInterruption.ValueType  # 0
@@ -204,11 +204,13 @@ Global___CacheMode: _TypeAlias = CacheMode  # noqa: Y015
 class Completion(_message.Message):
     """What a model is asked: the payload that StreamCompletion and Complete share.
 
-    A field that is absent leaves the decision to the provider, or to the daemon's configuration where it says so. A
-    target that cannot do what is asked is left out of the route; if none is left the answer is INVALID_ARGUMENT.
+    A field that is absent leaves the decision to the provider, or to the daemon's configuration
+    where it says so. A target that cannot do what is asked is left out of the route; if none is left
+    the answer is INVALID_ARGUMENT.
 
-    Numbers: 1 to 9 the request, 10 to 19 sampling, 20 to 29 tools and format, 30 to 39 reasoning, 40 to 49 who asks,
-    50 to 59 the daemon's conduct, 60 and above what only one provider knows. Gaps are room for fields of that group.
+    Numbers: 1 to 9 the request, 10 to 19 sampling, 20 to 29 tools and format, 30 to 39 reasoning, 40
+    to 49 who asks, 50 to 59 the daemon's conduct, 60 and above what only one provider knows. Gaps
+    are room for fields of that group.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -258,7 +260,9 @@ class Completion(_message.Message):
     max_tokens: _builtins.int
     """Most output tokens, reasoning included. Must be positive. Default: the provider's."""
     temperature: _builtins.float
-    """Sampling temperature, 0 to 2; a provider with a narrower range refuses what is outside. Default: the provider's."""
+    """Sampling temperature, 0 to 2; a provider with a narrower range refuses what is outside.
+    Default: the provider's.
+    """
     top_p: _builtins.float
     """Nucleus sampling, above 0 to 1. Default: the provider's."""
     seed: _builtins.int
@@ -270,16 +274,17 @@ class Completion(_message.Message):
     priority: Global___Priority.ValueType
     """Who goes first when requests must wait. Default: NORMAL."""
     caller: _builtins.str
-    """Who pays: the name under which the ledger, the fair queue and telemetry know this request. At most 128 bytes.
-    Default: "" (everybody who gives no name shares one turn in the queue).
+    """Who pays: the name under which the ledger, the fair queue and telemetry know this request. At
+    most 128 bytes. Default: "" (everybody who gives no name shares one turn in the queue).
     """
     on_interruption: Global___OnInterruption.ValueType
-    """What may happen when a stream breaks after the caller has received part of it. Default: the route's setting, which
-    is RESUME unless configured.
+    """What may happen when a stream breaks after the caller has received part of it. Default: the
+    route's setting, which is RESUME unless configured.
     """
     max_cost_nano_usd: _builtins.int
-    """Most this request may cost over all attempts, in nano-dollars (1e-9 USD). An attempt whose estimate would pass it
-    is not begun: RESOURCE_EXHAUSTED, reason BUDGET_EXHAUSTED. 0 allows only what is free. Default: no limit.
+    """Most this request may cost over all attempts, in nano-dollars (1e-9 USD). An attempt whose
+    estimate would pass it is not begun: RESOURCE_EXHAUSTED, reason BUDGET_EXHAUSTED. 0 allows only
+    what is free. Default: no limit.
     """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_message_pb2.Message]:
@@ -303,12 +308,14 @@ class Completion(_message.Message):
 
     @_builtins.property
     def reasoning(self) -> Global___Reasoning:
-        """How much the model thinks, and whether the caller sees it. Default: the provider's, and the caller sees it."""
+        """How much the model thinks, and whether the caller sees it. Default: the provider's, and the
+        caller sees it.
+        """
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Further names for the ledger and for filters of GetUsage, never sent to a provider. At most 16, each key and value
-        at most 128 bytes.
+        """Further names for the ledger and for filters of GetUsage, never sent to a provider. At most 16,
+        each key and value at most 128 bytes.
         """
 
     @_builtins.property
@@ -317,8 +324,9 @@ class Completion(_message.Message):
 
     @_builtins.property
     def provider_options(self) -> _struct_pb2.Struct:
-        """Fields passed to the provider verbatim, at the top of its request body, over what Headway would have written there.
-        Headway checks nothing here; what the provider does not know it may refuse. Default: none.
+        """Fields passed to the provider verbatim, at the top of its request body, over what Headway would
+        have written there. Headway checks nothing here; what the provider does not know it may refuse.
+        Default: none.
         """
 
     def __init__(
@@ -560,9 +568,13 @@ class Reasoning(_message.Message):
     effort: Global___ReasoningEffort.ValueType
     """In words; each dialect maps them to its own."""
     token_budget: _builtins.int
-    """In tokens, a bound for the reasoning alone. 0: none. Dialects that know only words take the nearest."""
+    """In tokens, a bound for the reasoning alone. 0: none. Dialects that know only words take the
+    nearest.
+    """
     delivery: Global___ReasoningDelivery.ValueType
-    """Whether ReasoningDelta events are sent. It changes nothing about what is paid. Default: INCLUDE."""
+    """Whether ReasoningDelta events are sent. It changes nothing about what is paid. Default:
+    INCLUDE.
+    """
     def __init__(
         self,
         *,
@@ -582,7 +594,9 @@ Global___Reasoning: _TypeAlias = Reasoning  # noqa: Y015
 
 @_typing.final
 class CachePolicy(_message.Message):
-    """Use of the daemon's store of whole answers. (It has nothing to do with a provider's prompt cache.)"""
+    """Use of the daemon's store of whole answers. (It has nothing to do with a provider's prompt
+    cache.)
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

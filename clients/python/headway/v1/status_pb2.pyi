@@ -167,7 +167,9 @@ Global___BreakerState: _TypeAlias = BreakerState  # noqa: Y015
 
 @_typing.final
 class DaemonStatus(_message.Message):
-    """The state of a daemon at one moment. It holds names and numbers only: no key, no prompt, no answer."""
+    """The state of a daemon at one moment. It holds names and numbers only: no key, no prompt, no
+    answer.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -253,14 +255,18 @@ Global___DaemonStatus: _TypeAlias = DaemonStatus  # noqa: Y015
 
 @_typing.final
 class NotNow(_message.Message):
-    """Something stands in the way now: until when, and why. Absent, wherever it is a field: nothing stands in the way."""
+    """Something stands in the way now: until when, and why. Absent, wherever it is a field: nothing
+    stands in the way.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REASON_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """A short machine word, such as "RATE_LIMITED", "BREAKER_OPEN", "KEY_REJECTED", "BACKOFF", "BUCKET_EMPTY"."""
+    """A short machine word, such as "RATE_LIMITED", "BREAKER_OPEN", "KEY_REJECTED", "BACKOFF",
+    "BUCKET_EMPTY".
+    """
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
         """From when it may be tried again. Absent: not before somebody changes something."""

@@ -39,7 +39,9 @@ class Usage(_message.Message):
     reasoning_tokens: _builtins.int
     """Of these, reasoning."""
     estimated: _builtins.bool
-    """True if any of these numbers is Headway's estimate, because a provider told nothing (a stream that broke, say)."""
+    """True if any of these numbers is Headway's estimate, because a provider told nothing (a stream
+    that broke, say).
+    """
     def __init__(
         self,
         *,
@@ -60,7 +62,9 @@ Global___Usage: _TypeAlias = Usage  # noqa: Y015
 
 @_typing.final
 class Cost(_message.Message):
-    """Money, of one attempt or of several together. The unit is the nano-dollar (1e-9 USD), so sums are exact."""
+    """Money, of one attempt or of several together. The unit is the nano-dollar (1e-9 USD), so sums are
+    exact.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -79,11 +83,13 @@ class Cost(_message.Message):
     total_nano_usd: _builtins.int
     """The sum of the three."""
     answer_unit_nano_usd: _builtins.int
-    """What a useful token really cost: total divided by the answer tokens of the answer that was delivered, rounded to
-    the nearest. 0 if there were none.
+    """What a useful token really cost: total divided by the answer tokens of the answer that was
+    delivered, rounded to the nearest. 0 if there were none.
     """
     unknown: _builtins.bool
-    """True if a model had no known price. The amounts are then lower bounds: never read them as the cost."""
+    """True if a model had no known price. The amounts are then lower bounds: never read them as the
+    cost.
+    """
     def __init__(
         self,
         *,
