@@ -1,0 +1,95 @@
+"""The daemon under test, with all that a user has on: ledger on disk, telemetry, limits."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.processes import DAEMON_CORE, load, running
+
+PROVIDER = "bench"
+KEYS = 4
+_KEY_VARIABLE = "HEADWAY_BENCH_KEY"
+
+# High enough never to make a request wait, at any rate this machine can reach: what is measured is
+# the cost of asking the buckets, not of waiting for them.
+_LIMITS = [
+    {"requests": 60_000_000, "per": "60s", "burst": 1_000_000, "each": "key"},
+    {"requests": 60_000_000, "per": "60s", "burst": 1_000_000},
+    {"tokens": 6_000_000_000, "per": "60s", "burst": 1_000_000_000},
+    {"concurrency": 100_000},
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Where the daemon of a run listens, and how it is started."""
+
+    command: list[str]
+    env: dict[str, str]
+    socket: str
+    log: Path
+
+    @property
+    def target(self) -> str:
+        """The socket as gRPC names it."""
+        return f"unix://{self.socket}"
+
+
+def configuration(directory: Path, provider_port: int, sink_port: int) -> dict[str, Any]:
+    """The configuration file of a run, as a tree."""
+    keys = [{"name": f"k{n}", "env": f"{_KEY_VARIABLE}_{n}"} for n in range(KEYS)]
+    return {
+        "listen": [f"unix://{directory}/headway.sock"],
+        "health": "127.0.0.1:0",
+        "store": "memory",
+        "providers": {
+            PROVIDER: {
+                "dialect": "openai-chat",
+                "base_url": f"http://127.0.0.1:{provider_port}/v1",
+                "accounts": {"main": {"keys": keys, "limits": _LIMITS}},
+            }
+        },
+        "routes": {"default": {"targets": [f"{PROVIDER}/bench-50x0"]}},
+        "ledger": {"path": f"{directory}/ledger.db"},
+        "telemetry": {"otlp_endpoint": f"http://127.0.0.1:{sink_port}"},
+    }
+
+
+def set_up(directory: Path, provider_port: int, sink_port: int, program: list[str]) -> Setup:
+    """Write the configuration into the directory. `program` is what takes `--config FILE`."""
+    path = directory / "headway.yaml"
+    path.write_text(yaml.safe_dump(configuration(directory, provider_port, sink_port)))
+    keys = {f"{_KEY_VARIABLE}_{n}": f"bench-key-{n}" for n in range(KEYS)}
+    return Setup(
+        command=[*program, "--config", str(path)],
+        env={**os.environ, **keys},
+        socket=f"{directory}/headway.sock",
+        log=directory / "daemon.log",
+    )
+
+
+def default_program() -> list[str]:
+    """The real daemon, of this tree."""
+    return [sys.executable, "-m", "sidecar", "serve"]
+
+
+@contextmanager
+def serving(setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the daemon on its core; the block begins when health says SERVING."""
+    with (
+        setup.log.open("ab") as log,
+        running(setup.command, DAEMON_CORE, env=setup.env, log=log) as process,
+    ):
+        try:
+            load("wait", "-to", setup.target)
+        except SystemExit as failed:
+            tail = setup.log.read_text(errors="replace")[-2000:]
+            raise SystemExit(f"{failed}\nbench: the daemon's log ends:\n{tail}") from None
+        yield process
