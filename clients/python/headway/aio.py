@@ -169,7 +169,7 @@ class AsyncClient:
 
     async def _ask(
         self,
-        method: grpc.aio.UnaryUnaryMultiCallable[Any, Answer],
+        method: "grpc.aio.UnaryUnaryMultiCallable[Any, Answer]",
         request: Any,
         timeout_s: float | None,
     ) -> Answer:
@@ -177,7 +177,7 @@ class AsyncClient:
 
     def _open(
         self, state: _state.StreamState, timeout_s: float | None, headers: Any
-    ) -> grpc.aio.UnaryStreamCall[Any, completion_pb2.StreamCompletionResponse]:
+    ) -> "grpc.aio.UnaryStreamCall[Any, completion_pb2.StreamCompletionResponse]":
         return self._completion.StreamCompletion(state.request, timeout=timeout_s, metadata=headers)
 
     async def _reconnect(self, call: grpc.aio.RpcContext, error: HeadwayError) -> float | None:
@@ -227,6 +227,8 @@ class AsyncStream(StreamView):
             try:
                 message = await self._call.read()
             except grpc.aio.AioRpcError as failure:
+                if self._state.done:  # lost after the end: nothing is missing
+                    return None
                 await self._mend(from_rpc(failure))
             except asyncio.CancelledError:
                 if _task_is_cancelled():

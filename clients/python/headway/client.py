@@ -164,7 +164,7 @@ class Client:
 
     def _ask(
         self,
-        method: grpc.UnaryUnaryMultiCallable[Question, Answer],
+        method: "grpc.UnaryUnaryMultiCallable[Question, Answer]",
         request: Question,
         timeout_s: float | None,
     ) -> Answer:
@@ -225,6 +225,8 @@ class Stream(StreamView):
                 self._state.ended()
                 return None
             except grpc.RpcError as failure:
+                if self._state.done:  # lost after the end: nothing is missing
+                    return None
                 self._mend(from_rpc(failure))
 
     def _mend(self, error: HeadwayError) -> None:
