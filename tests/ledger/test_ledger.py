@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from sidecar.core.events import Outcome
+from sidecar.core.money import Cost
+from sidecar.core.usage import Usage
+from sidecar.ledger.entry import DAEMON_DIED
+from sidecar.ledger.errors import LedgerUnavailable, Trouble
+from sidecar.ledger.inbox import frame
+from sidecar.ledger.ledger import Ledger
+from sidecar.ledger.query import UsageQuery
+from sidecar.ledger.reader import read_usage
+from sidecar.ledger.writer import Writer, open_writer
+from tests.ledger.making import NOON_NS, StillClock, entry
+
+ALL = UsageQuery()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "ledger.db"
+
+
+@pytest.fixture
+async def ledger(path: Path) -> AsyncIterator[Ledger]:
+    opened = Ledger.open(str(path), StillClock())
+    yield opened
+    await opened.aclose()
+
+
+def inbox_files(path: Path) -> list[Path]:
+    return sorted(path.parent.glob("*.inbox.*"))
+
+
+def left_as_by_a_kill(path: Path) -> Ledger:
+    """A ledger whose lock is gone, as the system takes it from a dead process."""
+    ledger = Ledger.open(str(path), StillClock())
+    os.close(ledger._writer._lock)
+    ledger._writer._lock = -1
+    return ledger
+
+
+async def abandon(ledger: Ledger) -> None:
+    """Let go of the threads and timers of a ledger that was "killed"."""
+    for timer in ledger._timers.values():
+        timer.cancel()
+    assert ledger._thread is not None
+    ledger._thread.shutdown()
+    ledger._writer._store.close()
+
+
+async def test_an_entry_comes_back_as_it_was_recorded(ledger: Ledger, path: Path) -> None:
+    ledger.record(entry(7))
+    await ledger.flush()
+    with sqlite3.connect(path) as connection:
+        connection.row_factory = sqlite3.Row
+        (row,) = connection.execute("SELECT * FROM entries").fetchall()
+    connection.close()
+    assert dict(row) == {
+        "id": 1,
+        "request_id": "request-7",
+        "attempt": 1,
+        "started_ns": NOON_NS,
+        "ended_ns": NOON_NS + 7,
+        "provider": "deepseek",
+        "model": "deepseek-v4-pro",
+        "response_model": "deepseek-v4-pro",
+        "account": "team-a",
+        "key_alias": "a1",
+        "caller": "checkout",
+        "labels": '{"team":"shop","odd \\"name\\"":"x"}',
+        "route": "default",
+        "cause": "first",
+        "continuation": "fresh",
+        "outcome": "completed",
+        "reason": "",
+        "input_tokens": 107,
+        "cached_input_tokens": 40,
+        "cache_write_tokens": 10,
+        "output_tokens": 60,
+        "reasoning_tokens": 50,
+        "estimated": 0,
+        "input_nano_usd": 1_007,
+        "reasoning_nano_usd": 20,
+        "answer_nano_usd": 3,
+        "unknown_price": 0,
+        "tier": "deepseek off-peak",
+        "duration_s": 1.5,
+        "first_reasoning_s": 0.25,
+        "first_answer_s": None,
+        "saved_reasoning_tokens": 1,
+        "saved_answer_tokens": 2,
+        "saved_nano_usd": 3,
+    }
+
+
+async def test_usage_counts_what_was_recorded_a_moment_ago(ledger: Ledger) -> None:
+    ledger.record(entry(1))
+    ledger.record(entry(2))
+    assert (await ledger.usage(ALL)).total.cost == Cost(2_003, 40, 6)
+
+
+async def test_a_reader_sees_entries_that_are_still_in_the_inbox(
+    ledger: Ledger, path: Path
+) -> None:
+    ledger.record(entry(1))
+    assert read_usage(str(path), ALL).total.attempts == 1
+
+
+async def test_a_reader_counts_nothing_twice_after_a_flush(ledger: Ledger, path: Path) -> None:
+    ledger.record(entry(1))
+    await ledger.flush()
+    ledger.record(entry(2))
+    assert read_usage(str(path), ALL).total.attempts == 2
+
+
+def told_when(monkeypatch: pytest.MonkeyPatch, name: str) -> asyncio.Event:
+    """An event that is set when the writer has done `name`."""
+    loop, done, real = asyncio.get_running_loop(), asyncio.Event(), getattr(Writer, name)
+
+    def telling(self: Writer, *arguments: object) -> object:
+        result = real(self, *arguments)
+        loop.call_soon_threadsafe(done.set)
+        return result
+
+    monkeypatch.setattr(Writer, name, telling)
+    return done
+
+
+async def test_entries_go_to_sqlite_by_themselves(
+    ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = told_when(monkeypatch, "take_over")
+    ledger.record(entry(1))
+    await taken.wait()
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM entries").fetchone() == (1,)
+    connection.close()
+
+
+async def test_a_closed_ledger_leaves_one_file_and_everything_in_it(path: Path) -> None:
+    ledger = Ledger.open(str(path), StillClock())
+    ledger.hold(entry(1, outcome=Outcome.INTERRUPTED))
+    ledger.record(entry(1))
+    await ledger.aclose()
+    assert sorted(file.name for file in path.parent.iterdir()) == ["ledger.db", "ledger.db.lock"]
+    assert read_usage(str(path), ALL).total.attempts == 1
+
+
+async def test_closing_twice_is_allowed(path: Path) -> None:
+    ledger = Ledger.open(str(path), StillClock())
+    await ledger.aclose()
+    await ledger.aclose()
+
+
+async def test_the_next_start_takes_over_what_a_killed_daemon_left_in_the_inbox(
+    path: Path,
+) -> None:
+    killed = left_as_by_a_kill(path)
+    killed.record(entry(1))
+    await killed.flush()
+    killed.record(entry(2))
+    await abandon(killed)
+    again = Ledger.open(str(path), StillClock())
+    assert (await again.usage(ALL)).total.cost == Cost(2_003, 40, 6)
+    await again.aclose()
+
+
+async def test_an_attempt_alive_at_a_kill_is_entered_as_estimated(path: Path) -> None:
+    killed = left_as_by_a_kill(path)
+    killed.hold(entry(1, usage=Usage(100), cost=Cost(500)))
+    killed.hold(entry(1, usage=Usage(100, output_tokens=20), cost=Cost(500, 0, 200)))
+    killed.hold(entry(2))
+    killed.record(entry(2))
+    await killed.flush()
+    await abandon(killed)
+    again = Ledger.open(str(path), StillClock())
+    report = await again.usage(UsageQuery(group_by=("outcome", "reason")))
+    await again.aclose()
+    assert [(row.group, row.attempts, row.estimated_attempts) for row in report.rows] == [
+        ((("outcome", "completed"), ("reason", "")), 1, 0),
+        ((("outcome", "interrupted"), ("reason", DAEMON_DIED)), 1, 1),
+    ]
+    assert report.rows[1].usage == Usage(100, output_tokens=20, estimated=True)
+    assert report.rows[1].cost == Cost(500, 0, 200)
+
+
+async def test_an_attempt_alive_at_a_kill_is_entered_once_over_many_starts(path: Path) -> None:
+    killed = left_as_by_a_kill(path)
+    killed.hold(entry(1))
+    await abandon(killed)
+    for _ in range(3):
+        await Ledger.open(str(path), StillClock()).aclose()
+    assert read_usage(str(path), ALL).total.attempts == 1
+
+
+async def test_an_attempt_that_outlives_its_segment_is_still_found_after_a_kill(
+    path: Path,
+) -> None:
+    killed = Ledger.open(str(path), StillClock(), segment_bytes=2_000)
+    killed.hold(entry(1))
+    for number in range(2, 40):
+        killed.record(entry(number))
+        await killed.flush()
+    assert len(inbox_files(path)) == 1
+    assert inbox_files(path)[0].suffix != ".1"
+    os.close(killed._writer._lock)
+    await abandon(killed)
+    again = Ledger.open(str(path), StillClock())
+    report = await again.usage(ALL)
+    await again.aclose()
+    assert (report.total.attempts, report.total.estimated_attempts) == (39, 1)
+
+
+async def test_a_torn_last_frame_is_ignored(path: Path) -> None:
+    killed = left_as_by_a_kill(path)
+    killed.record(entry(1))
+    await abandon(killed)
+    with inbox_files(path)[0].open("ab") as file:
+        file.write(b"\x01\xff\x00")
+    again = Ledger.open(str(path), StillClock())
+    assert (await again.usage(ALL)).total.attempts == 1
+    await again.aclose()
+
+
+async def test_a_second_daemon_on_the_same_file_is_refused(ledger: Ledger, path: Path) -> None:
+    with pytest.raises(LedgerUnavailable, match="stop the other daemon") as caught:
+        Ledger.open(str(path), StillClock())
+    assert caught.value.trouble is Trouble.IN_USE
+
+
+async def test_the_files_are_for_their_owner_only(ledger: Ledger, path: Path) -> None:
+    ledger.record(entry(1))
+    await ledger.flush()
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_corrupt_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is not a database, it is a letter" * 100)
+    with pytest.raises(LedgerUnavailable, match="move the file away") as caught:
+        Ledger.open(str(path), StillClock())
+    assert caught.value.trouble is Trouble.CORRUPT
+
+
+def test_a_path_that_cannot_be_written_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerUnavailable, match="write access to the folder") as caught:
+        Ledger.open(str(tmp_path / "file" / "ledger.db"), StillClock())
+    assert caught.value.trouble is Trouble.UNWRITABLE
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(LedgerUnavailable, match="use the newer Headway"):
+        Ledger.open(str(path), StillClock())
+
+
+def test_reading_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnavailable) as caught:
+        read_usage(str(tmp_path / "nothing.db"), ALL)
+    assert caught.value.trouble is Trouble.MISSING
+
+
+def full_disk() -> Callable[..., int]:
+    def write(fd: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    return write
+
+
+async def test_a_full_disk_keeps_entries_in_memory_and_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger.open(str(path), StillClock(), most_stranded=3)
+    monkeypatch.setattr(Writer, "take_over", _disk_full)
+    monkeypatch.setattr(os, "write", full_disk())
+    for number in range(5):
+        ledger.record(entry(number))
+    await ledger.flush()
+    state = ledger.state
+    assert (state.stranded, state.dropped) == (3, 2)
+    assert "No space left" in state.error
+    assert (await ledger.usage(ALL)).total.attempts == 3
+    monkeypatch.undo()
+    await ledger.aclose()
+
+
+async def test_entries_kept_in_memory_are_written_when_the_disk_has_room_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger.open(str(path), StillClock())
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", full_disk())
+        ledger.record(entry(1))
+        assert ledger.state.stranded == 1
+    ledger.record(entry(2))
+    await ledger.flush()
+    assert ledger.state == type(ledger.state)(str(path), 0, 0, 0, "")
+    await ledger.aclose()
+    assert read_usage(str(path), ALL).total.attempts == 2
+
+
+def _disk_full(*_: object) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+async def test_a_write_cut_short_by_a_full_disk_spoils_nothing_that_follows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger.open(str(path), StillClock())
+    real = os.write
+    with monkeypatch.context() as short:
+        short.setattr(os, "write", lambda fd, data: real(fd, data[:20]))
+        ledger.record(entry(1))
+    ledger.record(entry(2))
+    await ledger.flush()
+    await ledger.aclose()
+    assert read_usage(str(path), ALL).total.attempts == 2
+
+
+async def test_a_flush_that_nobody_waits_for_counts_once(ledger: Ledger) -> None:
+    ledger.record(entry(1))
+    impatient = asyncio.ensure_future(ledger.flush())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert (await ledger.usage(ALL)).total.attempts == 1
+
+
+async def test_old_entries_are_pruned_and_young_ones_kept(path: Path) -> None:
+    ledger = Ledger.open(str(path), StillClock(NOON_NS + 10_000_000_000), retention_s=10.0)
+    for number in (-5, -1, 0, 5):
+        ledger.record(entry(number))
+    await ledger.flush()
+    assert await ledger.prune() == 2
+    assert (await ledger.usage(ALL)).total.attempts == 2
+    await ledger.aclose()
+
+
+async def test_pruning_goes_on_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pruned = told_when(monkeypatch, "prune")
+    ledger = Ledger.open(str(path), StillClock(NOON_NS + 10_000_000_000), retention_s=1.0)
+    ledger.record(entry(1))
+    await ledger.flush()
+    ledger.start_pruning()
+    await pruned.wait()
+    assert (await ledger.usage(ALL)).total.attempts == 0
+    await ledger.aclose()
+
+
+async def test_a_ledger_in_memory_answers_the_same_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ledger = Ledger.open(":memory:", StillClock())
+    ledger.hold(entry(0))
+    for number in range(2_500):
+        ledger.record(entry(number))
+    assert (await ledger.usage(ALL)).total.attempts == 2_500
+    assert ledger.state.stranded == 0
+    await ledger.aclose()
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_inbox_of_many_segments_is_taken_over_whole(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    writer, inbox = open_writer(str(path), segment_bytes=1_000)
+    assert inbox is not None
+    for number in range(20):
+        if inbox.full:
+            inbox.rotate(b"")
+        inbox.append(frame(entry(number), final=True))
+    assert len(inbox_files(path)) > 3
+    writer.take_over(inbox.position, ())
+    assert writer.usage(ALL, ()).total.attempts == 20
+    assert len(inbox_files(path)) == 1
+    writer.close(clean=True)
+
+
+async def test_a_provider_that_reports_nonsense_does_not_stop_the_ledger(ledger: Ledger) -> None:
+    ledger.record(entry(1, usage=Usage(10**30), cost=Cost(10**30), response_model="\ud800"))
+    ledger.record(entry(2, labels=(("\udfff", "x"),)))
+    assert (await ledger.usage(ALL)).total.attempts == 2
+    assert ledger.state.error == ""
