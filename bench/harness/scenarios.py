@@ -52,8 +52,15 @@ class Lines:
 
     def through(self, model: str, *flags: object) -> Run:
         """Through the daemon, whose processor time is read at both ends of the window."""
-        watch = () if "-rss" in flags else ("-pid", self.pid, "-core", DAEMON_CORE)
-        return load("through", "-to", self.target, "-model", f"{PROVIDER}/{model}", *watch, *flags)
+        return self._watched("through", model, *flags)
+
+    def through_grpc_go(self, model: str, *flags: object) -> Run:
+        """The same with an ordinary grpc-go client instead of the minimal one."""
+        return self._watched("through-grpc-go", model, *flags)
+
+    def _watched(self, line: str, model: str, *flags: object) -> Run:
+        watch = ("-pid", self.pid, "-core", DAEMON_CORE)
+        return load(line, "-to", self.target, "-model", f"{PROVIDER}/{model}", *watch, *flags)
 
 
 def medians(repeats: list[Figures]) -> Figures:
@@ -70,12 +77,15 @@ def first_token(lines: Lines, pace: Pace) -> Figures:
     """One stream at a time, one token each."""
     flags = ("-for", f"{pace.window_s}s")
     direct, through = lines.direct("bench-1x0", *flags), lines.through("bench-1x0", *flags)
+    ordinary = lines.through_grpc_go("bench-1x0", *flags)
     many = [line("bench-100x0", *flags) for line in (lines.direct, lines.through)]
     return {
         "direct_ttft_p50_ms": direct["ttft_us"]["p50"] / 1000,
         "direct_ttft_p99_ms": direct["ttft_us"]["p99"] / 1000,
         "added_ttft_p50_ms": added(direct, through, "ttft_us", "p50"),
         "added_ttft_p99_ms": added(direct, through, "ttft_us", "p99"),
+        "grpc_go_added_ttft_p50_ms": added(direct, ordinary, "ttft_us", "p50"),
+        "grpc_go_added_ttft_p99_ms": added(direct, ordinary, "ttft_us", "p99"),
         "added_100_tokens_p50_ms": added(*many, "total_us", "p50"),
     }
 
@@ -92,11 +102,13 @@ def saturated(lines: Lines, pace: Pace) -> Figures:
     model = f"bench-{SATURATING_TOKENS}x0"
     direct = lines.direct(model, *flags)
     through, short = lines.through(model, *flags), lines.through("bench-1x0", *flags)
+    ordinary = lines.through_grpc_go(model, *flags)
     stream_us, short_us = cpu_us_per_stream(through), cpu_us_per_stream(short)
     return {
         "direct_streams_per_s": direct["streams"] / direct["window_s"],
         "streams_per_s": through["streams"] / through["window_s"],
         "tokens_per_s": through["tokens"] / through["window_s"],
+        "grpc_go_streams_per_s": ordinary["streams"] / ordinary["window_s"],
         "tokens_per_message": through["tokens"] / through["messages"],
         "one_token_streams_per_s": short["streams"] / short["window_s"],
         "cpu_us_per_stream": stream_us,
@@ -138,7 +150,7 @@ def memory(setup: Setup, base_url: str, pace: Pace) -> Figures:
         lines = Lines(base_url, setup.target, process.pid)
         flags = ("-streams", OPEN_STREAMS, "-stagger", "2s", "-warm-up", "3s", "-for", "3s")
         model = "bench-100x100ms"
-        busy = lines.through(model, *flags, "-pid", process.pid, "-rss")
+        busy = lines.through(model, *flags, "-rss")
         time.sleep(pace.settle_s)
         return {
             "rss_idle_mb": idle,

@@ -14,10 +14,10 @@ import (
 
 func main() {
 	commands := map[string]func([]string) (any, error){
-		"direct": runDirect, "through": runThrough, "ready": runReady, "wait": runWait,
+		"direct": runDirect, "through": runMinimal, "through-grpc-go": runOrdinary, "ready": runReady, "wait": runWait,
 	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: load direct|through|ready|wait [flags]")
+		fmt.Fprintln(os.Stderr, "usage: load direct|through|through-grpc-go|ready|wait [flags]")
 		os.Exit(2)
 	}
 	result, err := commands[os.Args[1]](os.Args[2:])
@@ -72,8 +72,21 @@ func runDirect(args []string) (any, error) {
 	return measure(o, func(job job) (line, error) { return newDirect(o.address, job) })
 }
 
-func runThrough(args []string) (any, error) {
+func runMinimal(args []string) (any, error) {
 	o, err := parseOptions("through", args)
+	if err != nil {
+		return nil, err
+	}
+	channel, err := dialWire(o.address)
+	if err != nil {
+		return nil, err
+	}
+	defer channel.close()
+	return measure(o, func(job job) (line, error) { return newMinimal(channel, job) })
+}
+
+func runOrdinary(args []string) (any, error) {
+	o, err := parseOptions("through-grpc-go", args)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +95,7 @@ func runThrough(args []string) (any, error) {
 		return nil, err
 	}
 	defer channel.Close()
-	return measure(o, func(job job) (line, error) { return newThrough(channel, job), nil })
+	return measure(o, func(job job) (line, error) { return newOrdinary(channel, job), nil })
 }
 
 // measure opens the lines, drives them, and watches the machine meanwhile.

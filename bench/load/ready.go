@@ -5,11 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -116,11 +114,7 @@ func waitServing(target string, deadline int64) error {
 }
 
 func serving(target string) error {
-	network, address := "tcp", target
-	if path, isUnix := strings.CutPrefix(target, "unix://"); isUnix {
-		network, address = "unix", path
-	}
-	probe, err := net.Dial(network, address)
+	probe, err := connect(target)
 	if err != nil {
 		return err
 	}
@@ -151,7 +145,7 @@ func firstAnswer(target, model string) error {
 	defer channel.Close()
 	now := clock.Mono()
 	r := &record{window: window{now, now + int64(giveUp)}}
-	newThrough(channel, job).stream(context.Background(), r)
+	newOrdinary(channel, job).stream(context.Background(), r)
 	if r.failures > 0 {
 		return fmt.Errorf("first answer: %s", r.firstFail)
 	}

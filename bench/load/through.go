@@ -17,81 +17,96 @@ import (
 // streamTimeout is the deadline every request carries, as a well-behaved caller's would.
 const streamTimeout = 120 * time.Second
 
-// through is the line through Headway: StreamCompletion on a channel that all workers share.
-type through struct {
+func requestOf(job job) *headwayv1.StreamCompletionRequest {
+	prompt := &headwayv1.ContentPart{Part: &headwayv1.ContentPart_Text{Text: job.prompt}}
+	return &headwayv1.StreamCompletionRequest{Completion: &headwayv1.Completion{
+		Model:    job.model,
+		Messages: []*headwayv1.Message{{Role: headwayv1.Role_ROLE_USER, Content: []*headwayv1.ContentPart{prompt}}},
+		Caller:   "bench",
+	}}
+}
+
+// contract insists on what StreamCompletion promises: the first message is an attempt, the sequence has
+// no holes, the text is the provider's, and `completed` comes last.
+type contract struct {
+	call      *call
+	sequence  uint64
+	completed bool
+}
+
+func (c *contract) take(message *headwayv1.StreamCompletionResponse, now int64) error {
+	c.sequence++
+	switch {
+	case c.completed:
+		return errors.New("a message after `completed`")
+	case message.Sequence != c.sequence:
+		return fmt.Errorf("sequence %d where %d was due", message.Sequence, c.sequence)
+	case c.sequence == 1 && message.GetAttempt().GetNumber() != 1:
+		return fmt.Errorf("the first message is no first attempt: %v", message)
+	}
+	switch event := message.Event.(type) {
+	case *headwayv1.StreamCompletionResponse_Reasoning:
+		return c.call.text(event.Reasoning.Text, now)
+	case *headwayv1.StreamCompletionResponse_Answer:
+		return c.call.text(event.Answer.Text, now)
+	case *headwayv1.StreamCompletionResponse_Completed:
+		c.completed = true
+		return nil
+	}
+	if c.sequence == 1 {
+		return nil
+	}
+	return fmt.Errorf("a provider without faults, and yet: %v", message)
+}
+
+func (c *contract) end() error {
+	if !c.completed {
+		return errors.New("the stream ended without `completed`")
+	}
+	return nil
+}
+
+// ordinary is the line through Headway as a Go service would have it: generated stubs on grpc-go, one
+// channel for all workers.
+type ordinary struct {
 	client  headwayv1.CompletionServiceClient
 	request *headwayv1.StreamCompletionRequest
 	want    int
 }
 
 func dial(target string) (*grpc.ClientConn, error) {
-	return grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithReadBufferSize(64<<10), grpc.WithInitialWindowSize(1<<20), grpc.WithInitialConnWindowSize(4<<20))
+	return grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
 }
 
-func newThrough(channel *grpc.ClientConn, job job) line {
-	prompt := &headwayv1.ContentPart{Part: &headwayv1.ContentPart_Text{Text: job.prompt}}
-	return &through{
-		client: headwayv1.NewCompletionServiceClient(channel),
-		request: &headwayv1.StreamCompletionRequest{Completion: &headwayv1.Completion{
-			Model:    job.model,
-			Messages: []*headwayv1.Message{{Role: headwayv1.Role_ROLE_USER, Content: []*headwayv1.ContentPart{prompt}}},
-			Caller:   "bench",
-		}},
-		want: job.want,
-	}
+func newOrdinary(channel *grpc.ClientConn, job job) line {
+	return &ordinary{headwayv1.NewCompletionServiceClient(channel), requestOf(job), job.want}
 }
 
-func (t *through) close() {}
+func (o *ordinary) close() {}
 
-func (t *through) stream(ctx context.Context, r *record) {
+func (o *ordinary) stream(ctx context.Context, r *record) {
 	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
 	call := r.begin()
-	stream, err := t.client.StreamCompletion(ctx, t.request)
+	stream, err := o.client.StreamCompletion(ctx, o.request)
 	if err == nil {
-		err = receive(stream, call)
+		err = receive(stream, &contract{call: call})
 	}
-	call.end(t.want, err)
+	call.end(o.want, err)
 }
 
-// receive reads to the end and insists on the contract: the first message is an attempt, the last one
-// `completed`, and the sequence has no holes.
-func receive(stream grpc.ServerStreamingClient[headwayv1.StreamCompletionResponse], call *call) error {
-	completed := false
-	for sequence := uint64(1); ; sequence++ {
+func receive(stream grpc.ServerStreamingClient[headwayv1.StreamCompletionResponse], c *contract) error {
+	for {
 		message, err := stream.Recv()
 		now := clock.Mono()
-		switch {
-		case errors.Is(err, io.EOF) && completed:
-			return nil
-		case errors.Is(err, io.EOF):
-			return errors.New("the stream ended without `completed`")
-		case err != nil:
-			return err
-		case message.Sequence != sequence:
-			return fmt.Errorf("sequence %d where %d was due", message.Sequence, sequence)
+		if errors.Is(err, io.EOF) {
+			return c.end()
 		}
-		if completed, err = take(message, call, now); err != nil {
+		if err == nil {
+			err = c.take(message, now)
+		}
+		if err != nil {
 			return err
 		}
-	}
-}
-
-func take(message *headwayv1.StreamCompletionResponse, call *call, now int64) (completed bool, err error) {
-	switch event := message.Event.(type) {
-	case *headwayv1.StreamCompletionResponse_Reasoning:
-		return false, call.text(event.Reasoning.Text, now)
-	case *headwayv1.StreamCompletionResponse_Answer:
-		return false, call.text(event.Answer.Text, now)
-	case *headwayv1.StreamCompletionResponse_Completed:
-		return true, nil
-	case *headwayv1.StreamCompletionResponse_Attempt:
-		if event.Attempt.Number != 1 {
-			return false, fmt.Errorf("attempt %d: %s", event.Attempt.Number, event.Attempt.Reason)
-		}
-		return false, nil
-	default:
-		return false, fmt.Errorf("unexpected event %T", event)
 	}
 }
