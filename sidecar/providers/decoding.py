@@ -1,0 +1,167 @@
+"""What all decoders share: framing in, merged deltas out, one way to finish and one to fail."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sidecar.core.events import Delta, FinishReason
+from sidecar.core.failure import Cause, Failure
+from sidecar.providers import errors
+from sidecar.providers.dialect import Report
+from sidecar.providers.merge import Merger
+from sidecar.providers.sse import Event
+
+# A whole answer in one document: generous, and still a bound.
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
+
+CUT = Failure(Cause.CUT, "the stream ended without a finish reason")
+
+
+class Framer(Protocol):
+    keepalives: int
+    overflow: bool
+
+    def feed(self, data: bytes) -> list[Event]: ...
+
+    def end(self) -> list[Event]: ...
+
+
+class DocumentFramer:
+    """A synchronous answer: one event, the whole body, given out at its end.
+
+    Blank lines before it are how a queued request is kept alive; they are counted, not kept.
+    """
+
+    __slots__ = ("_buffer", "keepalives", "overflow")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self.keepalives = 0
+        self.overflow = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        if self.overflow:
+            return []
+        if not self._buffer and not data.strip():
+            self.keepalives += 1
+        else:
+            self._buffer += data
+        if len(self._buffer) > MAX_DOCUMENT_BYTES:
+            self.overflow = True
+            self._buffer = bytearray()
+        return []
+
+    def end(self) -> list[Event]:
+        whole, self._buffer = bytes(self._buffer).strip(), bytearray()
+        whole = whole.removeprefix(b"\xef\xbb\xbf")
+        return [Event(whole)] if whole else []
+
+
+class Decoding:
+    """The frame of a decoder. A dialect fills in `on_event`, and `on_end` if it holds text back.
+
+    It tells what it finds through `out`, `finish` and `fail`, and may set `done`.
+    """
+
+    __slots__ = ("_framer", "_key", "done", "failure", "finished", "out", "report", "torn")
+
+    def __init__(self, framer: Framer, key: str = "") -> None:
+        self._framer = framer
+        self._key = key
+        self.report = Report()
+        self.failure: Failure | None = None
+        self.done = False
+        self.finished = False
+        self.torn = False
+        self.out = Merger()
+
+    @property
+    def keepalives(self) -> int:
+        return self._framer.keepalives
+
+    def feed(self, data: bytes) -> list[Delta]:
+        if self.done or self.failure is not None:
+            return []
+        self._take(self._framer.feed(data))
+        if self._framer.overflow:
+            self.fail(Failure(Cause.MALFORMED, "one event was larger than this side accepts"))
+        return self.out.take()
+
+    def end(self) -> list[Delta]:
+        if self.done or self.failure is not None:
+            return []
+        self.torn = True
+        self._take(self._framer.end())
+        if self.failure is None:
+            self.on_end()
+        if self.failure is None and not self.finished:
+            self.failure = CUT
+        self.done = self.failure is None
+        return self.out.take()
+
+    def on_event(self, event: Event) -> None:
+        raise AssertionError("a dialect fills this in")
+
+    def on_end(self) -> None:
+        """The body is over: give out what was held back."""
+
+    def finish(self, native: str, reason: FinishReason) -> None:
+        """The model has finished; the first reason stands."""
+        if not self.finished:
+            self.finished = True
+            self.report.native_finish = native
+            self.report.finish_reason = reason
+        self.refine()
+
+    def refine(self) -> None:
+        """Say the finish reason again by what is known now; to be called when usage comes."""
+        reason = self.report.finish_reason
+        if reason is not None:
+            self.report.finish_reason = refined(reason, self.out, self._all_reasoning())
+
+    def fail(self, failure: Failure) -> None:
+        """An error: ends the stream, or is only noted if the model had finished before."""
+        if self.finished:
+            self.report.late_error = self.report.late_error or failure
+        elif self.failure is None:
+            self.failure = failure
+
+    def unreadable(self, data: bytes) -> None:
+        """An event that cannot be read: an error page, torn by the end of the body, or garbled."""
+        self.stray(data)
+        if self.failure is None and not self.torn:
+            self.fail(Failure(Cause.MALFORMED, "an event of the stream could not be read"))
+
+    def stray(self, lines: bytes) -> None:
+        """Lines outside the framing: an error in disguise, or nothing."""
+        failure = errors.from_stray(lines, self._key)
+        if failure is not None:
+            self.fail(failure)
+
+    def _all_reasoning(self) -> bool:
+        usage = self.report.usage
+        return self.out.reasoned or (usage is not None and usage.reasoning_tokens > 0)
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if self.done or self.failure is not None:
+                return
+            self.on_event(event)
+
+
+def refined(reason: FinishReason, out: Merger, reasoned: bool) -> FinishReason:
+    """What the provider's word means, seen with what was delivered.
+
+    `stop` with tool calls is TOOL_CALLS (Gemini, Ollama), with nothing but a refusal REFUSAL;
+    `length` without a word of answer is LENGTH_IN_REASONING where there was reasoning.
+    """
+    said = out.answered or out.called or out.refused
+    if reason is FinishReason.STOP and out.called:
+        return FinishReason.TOOL_CALLS
+    if reason is FinishReason.STOP and out.refused and not out.answered:
+        return FinishReason.REFUSAL
+    if reason is FinishReason.LENGTH and reasoned and not said:
+        return FinishReason.LENGTH_IN_REASONING
+    if reason is FinishReason.LENGTH_IN_REASONING and said:
+        return FinishReason.LENGTH
+    return reason

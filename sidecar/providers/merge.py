@@ -1,0 +1,86 @@
+"""Deltas on their way out: neighbours of one phase become one; phases never mix."""
+
+from __future__ import annotations
+
+from sidecar.core.events import Answer, Delta, Reasoning, Refusal, ToolCall
+
+_NONE, _REASONING, _ANSWER = 0, 1, 2
+
+
+class Merger:
+    """Collects the deltas of one read of the socket, and remembers which phases were ever seen."""
+
+    __slots__ = ("_kind", "_out", "_parts", "answered", "called", "reasoned", "refused")
+
+    def __init__(self) -> None:
+        self._kind = _NONE
+        self._parts: list[str] = []
+        self._out: list[Delta] = []
+        self.reasoned = False
+        self.answered = False
+        self.called = False
+        self.refused = False
+
+    def reasoning(self, text: str) -> None:
+        if text:
+            if self._kind != _REASONING:
+                self._flush()
+                self._kind = _REASONING
+                self.reasoned = True
+            self._parts.append(text)
+
+    def answer(self, text: str) -> None:
+        if text:
+            if self._kind != _ANSWER:
+                self._flush()
+                self._kind = _ANSWER
+                self.answered = True
+            self._parts.append(text)
+
+    def signature(self, signature: str) -> None:
+        """An opaque signature; it belongs to the reasoning before it, and replaces an older one."""
+        if not signature:
+            return
+        if self._kind == _REASONING:
+            self._flush()
+        last = self._out[-1] if self._out and self._kind == _NONE else None
+        if isinstance(last, Reasoning):
+            last.signature = signature
+        else:
+            self._flush()
+            self._out.append(Reasoning("", signature))
+
+    def refusal(self, text: str) -> None:
+        if text:
+            self._flush()
+            self.refused = True
+            last = self._out[-1] if self._out else None
+            if isinstance(last, Refusal):
+                last.text += text
+            else:
+                self._out.append(Refusal(text))
+
+    def tool_call(self, index: int, id: str, name: str, arguments: str) -> None:
+        """A piece of a call; a further piece of the same call is joined to the one before."""
+        self._flush()
+        self.called = True
+        last = self._out[-1] if self._out else None
+        if isinstance(last, ToolCall) and last.index == index and not id and not name:
+            last.arguments += arguments
+        else:
+            self._out.append(ToolCall(index, id, name, arguments))
+
+    def take(self) -> list[Delta]:
+        """Everything since the last take, in order."""
+        self._flush()
+        out, self._out = self._out, []
+        return out
+
+    def _flush(self) -> None:
+        if self._kind == _NONE:
+            return
+        parts = self._parts
+        text = parts[0] if len(parts) == 1 else "".join(parts)
+        self._out.append(Reasoning(text) if self._kind == _REASONING else Answer(text))
+        parts.clear()
+        self._kind = _NONE

@@ -1,0 +1,273 @@
+"""Decoding chat completions, streamed or whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sidecar.core.events import FinishReason
+from sidecar.core.failure import Cause, Failure
+from sidecar.providers import errors, loose
+from sidecar.providers.decoding import Decoding, DocumentFramer
+from sidecar.providers.openai_chat import wire
+from sidecar.providers.openai_chat.details import ReasoningDetails, details_text
+from sidecar.providers.openai_chat.usage import cost_of, usage_of
+from sidecar.providers.profiles import Quirks
+from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.think import ThinkSplitter
+from sidecar.providers.tool_calls import ToolCalls
+
+DONE = b"[DONE]"
+
+FINISH: dict[str, FinishReason] = {
+    "stop": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "end_turn": FinishReason.STOP,
+    "eos": FinishReason.STOP,
+    "eos_token": FinishReason.STOP,
+    "complete": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "safety": FinishReason.CONTENT_FILTER,
+    "sensitive": FinishReason.CONTENT_FILTER,
+    "refusal": FinishReason.REFUSAL,
+}
+# Finish reasons that are no finish: the attempt failed, what was said so far stands.
+BROKEN: dict[str, Failure] = {
+    "insufficient_system_resource": Failure(
+        Cause.OVERLOADED,
+        "the provider ran out of resources and broke off",
+        code="insufficient_system_resource",
+    ),
+    "network_error": Failure(
+        Cause.SERVER_ERROR, "the provider broke off with an error", code="network_error"
+    ),
+    "error": Failure(Cause.SERVER_ERROR, "the provider broke off with an error", code="error"),
+    "abort": Failure(Cause.SERVER_ERROR, "the provider broke the answer off", code="abort"),
+}
+
+
+class ChatDecoder(Decoding):
+    """Chat completion chunks, or one chat completion document."""
+
+    __slots__ = ("_calls", "_details", "_fields", "_quirks", "_source", "_think", "_thinking")
+
+    def __init__(self, quirks: Quirks, stream: bool, key: str = "") -> None:
+        super().__init__(SseFramer() if stream else DocumentFramer(), key)
+        self._quirks = quirks
+        self._fields = quirks.reasoning_fields
+        # The first source of reasoning that says anything is the only one believed: aggregators
+        # send the same text in two fields at once.
+        self._source = ""
+        self._think = ThinkSplitter(quirks.think_tags)
+        self._thinking = not self._think.passing
+        self._calls = ToolCalls()
+        self._details = ReasoningDetails()
+
+    def on_event(self, event: Event) -> None:
+        data = event.data
+        if event.stray:
+            self.stray(event.stray)
+        if not data or self.failure is not None:
+            return
+        if data == DONE or data.strip() == DONE:
+            self._terminal()
+            return
+        try:
+            chunk = wire.chunk(data)
+        except ValueError:
+            self.unreadable(data)
+            return
+        self._chunk(chunk, event.name)
+
+    def stray(self, lines: bytes) -> None:
+        """A whole document where a stream was asked for is decoded as what it is."""
+        super().stray(lines)
+        if self.failure is None and lines[:1] == b"{":
+            try:
+                chunk = wire.chunk(lines)
+            except ValueError:
+                return
+            self._chunk(chunk, b"")
+
+    def on_end(self) -> None:
+        self._flush()
+        self.refine()
+
+    def _terminal(self) -> None:
+        """The end mark. Without a finish reason before it the stream was cut all the same."""
+        self.on_end()
+        if self.finished:
+            self.done = True
+        else:
+            self.failure = Failure(Cause.CUT, "the stream ended without a finish reason")
+
+    def _chunk(self, chunk: wire.Chunk, name: bytes) -> None:
+        report = self.report
+        if not report.response_model:
+            self._head(chunk)
+        if chunk.choices:
+            for choice in chunk.choices:
+                # Only the first of several alternatives is anybody's answer.
+                if not choice.index:
+                    self._choice(choice, chunk)
+        if chunk.usage or chunk.x_groq is not None:
+            self._usage(chunk)
+        if chunk.error or (chunk.choices is None and chunk.message) or name == b"error":
+            self._error(chunk)
+
+    def _head(self, chunk: wire.Chunk) -> None:
+        report = self.report
+        report.response_id = report.response_id or chunk.id or ""
+        report.response_model = chunk.model or ""
+        if isinstance(chunk.provider, str):
+            report.upstream = chunk.provider
+
+    def _choice(self, choice: wire.Choice, chunk: wire.Chunk) -> None:
+        # Perplexity repeats the whole message so far beside each delta: the delta wins.
+        delta = choice.delta or choice.message
+        if delta is not None:
+            self._delta(delta)
+        reason = choice.finish_reason
+        if reason and not self.finished:
+            self._finish(reason, choice.native_finish_reason or "", chunk)
+
+    def _delta(self, delta: wire.Delta) -> None:
+        if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
+            self._reasoning(delta)
+        content = delta.content
+        if content:
+            if type(content) is str:
+                self._text(content)
+            else:
+                self._parts(content)  # type: ignore[arg-type]
+        if delta.refusal:
+            self.out.refusal(delta.refusal)
+        if delta.tool_calls:
+            self._tool_calls(delta.tool_calls)
+        elif delta.function_call is not None:
+            self._piece(0, "", delta.function_call)
+
+    def _reasoning(self, delta: wire.Delta) -> None:
+        if self._source == "reasoning_content":
+            text = delta.reasoning_content
+        elif self._source == "reasoning":
+            text = delta.reasoning
+        else:
+            text = self._choose(delta)
+        if text:
+            self._think.told_elsewhere()
+            self.out.reasoning(text)
+        if delta.reasoning_details:
+            self._details.add(delta.reasoning_details)
+
+    def _choose(self, delta: wire.Delta) -> str:
+        """The text of the source this stream uses, or of the first that says anything."""
+        said = {
+            "reasoning_content": delta.reasoning_content or "",
+            "reasoning": delta.reasoning or "",
+            "reasoning_details": details_text(delta.reasoning_details or []),
+        }
+        if not self._source:
+            self._source = next((name for name in self._fields if said.get(name)), "")
+        return said.get(self._source, "")
+
+    def _text(self, text: str) -> None:
+        if self._thinking:
+            reasoning, text = self._think.feed(text)
+            self.out.reasoning(reasoning)
+            self._thinking = not self._think.passing
+        self.out.answer(text)
+
+    def _parts(self, parts: list[wire.Part]) -> None:
+        for part in parts:
+            if part.thinking:
+                if self._source in ("", "content"):
+                    self._source = "content"
+                    self._think.told_elsewhere()
+                    self.out.reasoning(_thinking_text(part.thinking))
+            elif part.text:
+                self._text(part.text)
+
+    def _tool_calls(self, pieces: list[wire.ToolPiece]) -> None:
+        for piece in pieces:
+            self._piece(piece.index, piece.id or "", piece.function or wire.Function())
+
+    def _piece(self, place: int | None, id: str, function: wire.Function) -> None:
+        arguments = function.arguments
+        if isinstance(arguments, dict):
+            arguments = msgspec.json.encode(arguments).decode()
+        self._flush_text()
+        self._calls.piece(
+            self.out, place, id, function.name or "", arguments or "", self.report.response_id
+        )
+
+    def _finish(self, reason: str, native: str, chunk: wire.Chunk) -> None:
+        broken = BROKEN.get(reason)
+        if broken is not None:
+            told = wire.told(chunk.error)
+            self.fail(self._event_failure(chunk) if told else broken)
+            return
+        known = FINISH.get(reason.lower(), FinishReason.STOP)
+        if wire.told(chunk.error):
+            return
+        self._flush()
+        self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
+        self.finish(reason, known)
+
+    def _flush(self) -> None:
+        self._flush_text()
+        packed = self._details.packed()
+        if packed:
+            self.out.signature(packed)
+
+    def _flush_text(self) -> None:
+        if self._thinking:
+            reasoning, answer = self._think.end()
+            self.out.reasoning(reasoning)
+            self.out.answer(answer)
+
+    def _usage(self, chunk: wire.Chunk) -> None:
+        raw = chunk.usage
+        if not wire.told(raw) and chunk.x_groq is not None:
+            raw = chunk.x_groq.usage
+        if not wire.told(raw):
+            return
+        told = loose.record(_any(raw))
+        if told:
+            self.report.usage = usage_of(told, self._quirks.reasoning_beside_output)
+            self.report.cost_nano_usd = cost_of(told)
+            self.refine()
+
+    def _error(self, chunk: wire.Chunk) -> None:
+        if not wire.told(chunk.error) and not (chunk.choices is None and wire.told(chunk.message)):
+            return
+        self.fail(self._event_failure(chunk))
+
+    def _event_failure(self, chunk: wire.Chunk) -> Failure:
+        error: dict[str, Any] = {}
+        if wire.told(chunk.error):
+            error["error"] = _any(chunk.error)
+        if wire.told(chunk.message):
+            error["message"] = _any(chunk.message)
+        return errors.of_event(error, extra=self._quirks.error_causes, key=self._key)
+
+
+def _any(raw: msgspec.Raw) -> Any:
+    try:
+        return loose.document(bytes(raw))
+    except ValueError:
+        return None
+
+
+def _thinking_text(thinking: list[wire.Part] | str) -> str:
+    if isinstance(thinking, str):
+        return thinking
+    return "".join(part.text or "" for part in thinking)
