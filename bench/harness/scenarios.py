@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.daemon import PROVIDER, Setup, serving
-from harness.processes import DAEMON_CORE, awake, load, resident_mb
+from harness.processes import DAEMON_CORE, LOAD_CORE, awake, load, resident_mb
 
 Figures = dict[str, float]
 Run = dict[str, Any]
@@ -59,7 +59,7 @@ class Lines:
         return self._watched("through-grpc-go", model, *flags)
 
     def _watched(self, line: str, model: str, *flags: object) -> Run:
-        watch = ("-pid", self.pid, "-core", DAEMON_CORE)
+        watch = ("-pid", self.pid, "-core", DAEMON_CORE, "-load-core", LOAD_CORE)
         return load(line, "-to", self.target, "-model", f"{PROVIDER}/{model}", *watch, *flags)
 
 
@@ -187,5 +187,5 @@ def others_pct(run: Run) -> float:
 
 
 def load_core_pct(run: Run) -> float:
-    """How busy the load generator was, percent of its core: near 100, it would be what limits."""
-    return 100 * float(run["machine"]["load_cpu_s"]) / run["window_s"]
+    """How busy the core of load and provider was, percent: near 100, it would be what limits."""
+    return 100 * float(run["machine"]["load_core_busy_s"]) / run["window_s"]

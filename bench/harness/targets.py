@@ -67,7 +67,7 @@ FURTHER = (
     ("cpu_us_per_token", "processor time of the daemon for each further token", "us"),
     ("one_token_streams_per_s", "saturated, 64 x 1 token: streams", "/s"),
     ("tokens_per_message", "saturated: tokens that left in one message", ""),
-    ("load_core_pct", "saturated: load generator, of its core", "%"),
+    ("load_core_pct", "saturated: load generator, provider and sink, of their core", "%"),
     ("others_pct", "saturated: other processes on the daemon's core", "%"),
     ("paced_tokens_per_s", "paced: tokens relayed", "/s"),
     ("added_delay_p50_ms", "paced: added delay of a token, p50", "ms"),

@@ -16,46 +16,46 @@ const ticksPerSecond = 100
 
 // usage is what the watched process and its core did during the window.
 type usage struct {
-	CPUS      float64 `json:"cpu_s"`       // processor time of the watched process
-	CoreBusyS float64 `json:"core_busy_s"` // of its core, everybody together, without lowest-priority work
-	LoadCPUS  float64 `json:"load_cpu_s"`  // of this load generator
+	CPUS          float64 `json:"cpu_s"`            // processor time of the watched process
+	CoreBusyS     float64 `json:"core_busy_s"`      // of its core, everybody together, without lowest-priority work
+	LoadCoreBusyS float64 `json:"load_core_busy_s"` // the same of the core that this runs on
 }
 
-type reading struct{ process, core, own float64 }
+type reading struct{ process, core, loadCore float64 }
 
 // sampleWindow sleeps through the window and reports what was used between its ends.
-func sampleWindow(pid, core int, w window) (*usage, error) {
+func sampleWindow(pid, core, loadCore int, w window) (*usage, error) {
 	sleepUntil(w.from)
-	before, err := read(pid, core)
+	before, err := read(pid, core, loadCore)
 	if err != nil {
 		return nil, err
 	}
 	sleepUntil(w.to)
-	after, err := read(pid, core)
+	after, err := read(pid, core, loadCore)
 	if err != nil {
 		return nil, err
 	}
-	return &usage{after.process - before.process, after.core - before.core, after.own - before.own}, nil
+	return &usage{after.process - before.process, after.core - before.core, after.loadCore - before.loadCore}, nil
 }
 
 func sleepUntil(ns int64) { time.Sleep(time.Duration(ns - clock.Mono())) }
 
-func read(pid, core int) (reading, error) {
-	process, err := processCPU(strconv.Itoa(pid))
-	if err != nil {
-		return reading{}, err
-	}
-	own, err := processCPU("self")
+func read(pid, core, loadCore int) (reading, error) {
+	process, err := processCPU(pid)
 	if err != nil {
 		return reading{}, err
 	}
 	busy, err := coreBusy(core)
-	return reading{process, busy, own}, err
+	if err != nil {
+		return reading{}, err
+	}
+	loadBusy, err := coreBusy(loadCore)
+	return reading{process, busy, loadBusy}, err
 }
 
 // processCPU is user plus system time of all threads, in seconds.
-func processCPU(pid string) (float64, error) {
-	data, err := os.ReadFile("/proc/" + pid + "/stat")
+func processCPU(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}

@@ -43,6 +43,7 @@ type options struct {
 	delays  bool
 	pid     int
 	core    int
+	own     int
 	rss     bool
 }
 
@@ -60,6 +61,7 @@ func parseOptions(name string, args []string) (options, error) {
 	flags.BoolVar(&o.delays, "delays", false, "keep the delay of every token")
 	flags.IntVar(&o.pid, "pid", 0, "process whose CPU time to read at both ends of the window; 0: none")
 	flags.IntVar(&o.core, "core", 0, "core whose load to read with it")
+	flags.IntVar(&o.own, "load-core", 1, "core this runs on, whose load to read too")
 	flags.BoolVar(&o.rss, "rss", false, "sample the resident memory of -pid during the window")
 	return o, flags.Parse(args)
 }
@@ -133,7 +135,7 @@ func watch(o options, w window) <-chan seen {
 		if o.pid != 0 && o.rss {
 			s.peak, s.err = peakRSS(o.pid, w)
 		} else if o.pid != 0 {
-			s.usage, s.err = sampleWindow(o.pid, o.core, w)
+			s.usage, s.err = sampleWindow(o.pid, o.core, o.own, w)
 		}
 		out <- s
 	}()
