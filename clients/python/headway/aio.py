@@ -1,7 +1,7 @@
 """The asyncio client. It moves messages; what they mean is decided in `_state`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc
@@ -121,8 +121,8 @@ class AsyncClient:
 
     async def watch_status(
         self, interval_s: float | None = None
-    ) -> AsyncIterator[status_pb2.DaemonStatus]:
-        """The daemon's state, now and then at every interval, until the iterator is closed."""
+    ) -> AsyncGenerator[status_pb2.DaemonStatus, None]:
+        """The daemon's state, now and then at every interval, until the generator is closed."""
         request = _control.watch_request(interval_s)
         call = self._control.WatchStatus(request, metadata=self._line.headers(None))
         try:

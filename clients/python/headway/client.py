@@ -1,6 +1,6 @@
 """The blocking client. It moves messages; what they mean is decided in `_state`."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Self, TypeVar, Unpack
 
 import grpc
@@ -118,8 +118,10 @@ class Client:
         request = control_pb2.GetStatusRequest()
         return self._ask(self._control.GetStatus, request, timeout_s).status
 
-    def watch_status(self, interval_s: float | None = None) -> Iterator[status_pb2.DaemonStatus]:
-        """The daemon's state, now and then at every interval, until the iterator is closed."""
+    def watch_status(
+        self, interval_s: float | None = None
+    ) -> Generator[status_pb2.DaemonStatus, None, None]:
+        """The daemon's state, now and then at every interval, until the generator is closed."""
         request = _control.watch_request(interval_s)
         call = self._control.WatchStatus(request, metadata=self._line.headers(None))
         try:
