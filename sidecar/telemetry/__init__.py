@@ -8,8 +8,7 @@ anything a request could wait for, and the environment.
 from sidecar.telemetry.export import ExportStatus
 from sidecar.telemetry.gauges import BucketLevel, Gauges, KeyState, QueueSize
 from sidecar.telemetry.settings import Settings, resource_attributes
-from sidecar.telemetry.telemetry import Telemetry
-from sidecar.telemetry.trace import AttemptTrace, Output, RequestTrace
+from sidecar.telemetry.trace import AttemptTrace, Output, RequestTrace, Telemetry
 
 __all__ = [
     "AttemptTrace",

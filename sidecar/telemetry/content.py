@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sidecar.core.request import Completion, ContentPart, ImageUrl, Message, Role, Text
-from sidecar.telemetry.trace import Output
+from sidecar.telemetry.record import Output
 
 MAX_BYTES = 65_536
 """Longer content is left out as a whole: half of a JSON text helps nobody."""

@@ -13,13 +13,16 @@ from collections.abc import Iterator
 import msgspec
 
 from sidecar.core.events import AttemptCause
+from sidecar.core.failure import Reason
 from sidecar.core.request import Text
 from sidecar.telemetry import semconv, tree
+from sidecar.telemetry.record import AttemptTrace, RequestTrace
 from sidecar.telemetry.semconv import Family, Instrument, Kind
-from sidecar.telemetry.trace import AttemptTrace, RequestTrace
 
 SERIES_LIMIT = 2000
 """Series of one family: the SDK specification's default cardinality limit."""
+
+_NO_SUCH_MODEL = frozenset((Reason.UNKNOWN_MODEL.value, Reason.INVALID_REQUEST.value))
 
 Key = tuple[str | int, ...]
 Attributes = tuple[tuple[str, str | int | bool], ...]
@@ -147,8 +150,8 @@ class Recorder:
         last = request.last
         who: Key = (
             last.provider if last else semconv.NO_PROVIDER,
-            # A model nobody knows is the caller's word: no series for each.
-            request.model if last or request.route else semconv.OTHER,
+            # A model nobody knows is any word of the caller's: not a series for each.
+            semconv.OTHER if request.error_type in _NO_SUCH_MODEL else request.model,
             request.response_model,
             last.server_address if last else "",
             last.server_port if last else 0,

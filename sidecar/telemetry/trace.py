@@ -1,304 +1,198 @@
-"""The record of one request, written while it runs: timestamps and facts, no spans yet.
-
-Every method is synchronous, does a few assignments and never raises; all times are wall
-nanoseconds handed in by the caller. `tree` turns the record into spans when the request is over.
-"""
+"""The room's front: hands out the record of a request and turns finished ones into telemetry."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import logging
+import random
+from collections.abc import Callable
 
-import msgspec
+from sidecar.core.clock import Clock
+from sidecar.core.request import Completion
+from sidecar.telemetry import export, gauges, semconv, tree
+from sidecar.telemetry.context import Context, begun, continued
+from sidecar.telemetry.export import Connect, Exporter, ExportStatus
+from sidecar.telemetry.gauges import Gauges
+from sidecar.telemetry.metrics import Published, Recorder
+from sidecar.telemetry.record import AttemptTrace, Output, RequestTrace, Sink
+from sidecar.telemetry.settings import Settings
+from sidecar.telemetry.wire import Writer
 
-from sidecar.core.events import AttemptCause, Continuation, FinishReason, Outcome
-from sidecar.core.money import FREE, Cost
-from sidecar.core.request import Completion, ToolUse
-from sidecar.core.usage import Usage
-from sidecar.telemetry.context import Context, continued, traceparent
-from sidecar.telemetry.semconv import provider_name
+__all__ = ["AttemptTrace", "Output", "RequestTrace", "Telemetry"]
 
-MAX_PHASES = 32
-"""Phases of one attempt that are kept: interleaved thinking may switch for ever."""
-
-
-class Output(msgspec.Struct, frozen=True):
-    """What the model said; reaches a span only where content was opted in."""
-
-    reasoning: str = ""
-    answer: str = ""
-    tool_calls: tuple[ToolUse, ...] = ()
+_log = logging.getLogger("headway.telemetry")
+_NOWHERE = Context(b"", b"", 0)
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """One stretch of waiting for a lease."""
+class Silence:
+    """A sink for records nobody wants; its attempts pass the caller's context on unchanged."""
 
-    start_ns: int
-    end_ns: int
-    reason: str
-    bucket: str
-    tokens_estimated: int | None
-    position: int | None
-
-
-class Backoff(msgspec.Struct, frozen=True):
-    """One pause between two attempts."""
-
-    start_ns: int
-    end_ns: int
-    reason: str
-
-
-class Sink(Protocol):
-    """Whoever turns records into telemetry."""
+    __slots__ = ()
 
     def new_ids(self, count: int) -> bytes:
-        """`count` span ids of eight bytes each, in one piece."""
+        return b""
 
     def take(self, request: RequestTrace) -> None:
-        """A record that is finished."""
+        """Nothing."""
 
 
-class AttemptTrace(msgspec.Struct, kw_only=True, eq=False):
-    """The record of one attempt. `span_id` is the attempt's, `http_id` the HTTP call's below it."""
+class Pipeline:
+    """A sink that counts every record, encodes the sampled ones and hands them to the exporter."""
 
-    number: int
-    provider: str
-    model: str
-    key_alias: str
-    cause: AttemptCause
-    continuation: Continuation
-    server_address: str
-    server_port: int
-    start_ns: int
-    span_id: bytes
-    http_id: bytes
-    context: Context
-    resend_count: int | None = None
-    end_ns: int = 0
-    status: int | None = None
-    responded_ns: int = 0
-    phases: list[tuple[str, int]] = []
-    outcome: Outcome | None = None
-    reason: str = ""
-    usage: Usage | None = None
-    cost: Cost = FREE
-    url: str = ""
-    candidates: int | None = None
-    cooling: int | None = None
-    exhausted: int | None = None
-
-    @property
-    def traceparent(self) -> str:
-        """For the provider, if its configuration asks: names the HTTP call's span.
-
-        With telemetry off there is no such span: the caller's own context is passed on, "" if none.
-        """
-        parent = self.http_id or self.context.parent_id
-        return traceparent(self.context.trace_id, parent, self.context.flags) if parent else ""
-
-    @property
-    def tracestate(self) -> str:
-        """Goes with `traceparent`; the caller's, unchanged."""
-        return self.context.trace_state
-
-    def chosen(self, *, candidates: int, cooling: int = 0, exhausted: int = 0) -> None:
-        """How the key was chosen: how many there were, how many were passed over and why."""
-        self.candidates = candidates
-        self.cooling = cooling
-        self.exhausted = exhausted
-
-    def called(self, url: str) -> None:
-        """The address called; user, query and fragment may hold a key and are cut off at once."""
-        scheme, mark, rest = url.partition("://")
-        host, slash, path = rest.partition("?")[0].partition("#")[0].partition("/")
-        self.url = scheme + mark + host.rpartition("@")[2] + slash + path
-
-    def responded(self, status: int, now_ns: int) -> None:
-        """The response headers are here."""
-        self.status = status
-        self.responded_ns = now_ns
-
-    def phase(self, name: str, now_ns: int) -> None:
-        """The stream has come to phase `name` ("reasoning", "answer"); once per change."""
-        phases = self.phases
-        if len(phases) < MAX_PHASES and (not phases or phases[-1][0] != name):
-            phases.append((name, now_ns))
-
-    def finish(
+    def __init__(
         self,
+        settings: Settings,
+        clock: Clock,
+        rng: random.Random,
         *,
-        outcome: Outcome,
-        reason: str = "",
-        usage: Usage | None = None,
-        cost: Cost | None = None,
-        now_ns: int,
+        status: Callable[[], Gauges],
+        connect: Connect,
+        redact: Callable[[str], str],
     ) -> None:
-        """The attempt is over; `reason` is the failure cause, "" where there was none.
+        profiles = semconv.profiles(settings.semconv_opt_in)
+        self._options = tree.Options(profiles, settings.capture_content, redact)
+        self._random_bytes = rng.randbytes
+        self._status = status
+        self._writer = Writer()
+        self._failed = False
+        self.recorder = Recorder(profiles)
+        self.exporter = Exporter(
+            settings,
+            clock,
+            connect=connect,
+            snapshot=self._snapshot,
+            dropped=self.recorder.dropped,
+        )
 
-        Only the first call counts.
-        """
-        if not self.end_ns:
-            self.end_ns = now_ns
-            self.outcome = outcome
-            self.reason = reason
-            self.usage = usage
-            self.cost = cost or FREE
+    def new_ids(self, count: int) -> bytes:
+        return self._random_bytes(8 * count)
 
-    def __repr__(self) -> str:
-        return f"AttemptTrace({self.number}, {self.provider}/{self.model})"
+    def take(self, request: RequestTrace) -> None:
+        # A mistake in here must not become a failed request: it is counted, and told once.
+        try:
+            self.recorder.request(request)
+            if request.context.sampled:
+                made = tree.encoded(request, self._writer, self.new_ids, self._options)
+                self.exporter.put(made)
+        except Exception:
+            self.exporter.lose(1, export.INTERNAL_ERROR)
+            self._tell_once("a request could not be turned into telemetry")
+
+    def _snapshot(self) -> tuple[Published, ...]:
+        try:
+            now = gauges.published(self._status())
+        except Exception:
+            self._tell_once("the daemon's state could not be read for telemetry")
+            now = ()
+        return (*self.recorder.snapshot(), *now)
+
+    def _tell_once(self, what: str) -> None:
+        if not self._failed:
+            self._failed = True
+            _log.exception("%s; further cases are only counted", what)
 
 
-class RequestTrace(msgspec.Struct, kw_only=True, eq=False):
-    """The record of one request; `Telemetry.request` makes it, `finish` hands it over."""
+class Telemetry:
+    """Traces and metrics of the daemon. Everything but `aclose` is synchronous and never raises.
 
-    sink: Sink
-    context: Context
-    method: str
-    model: str
-    route: str
-    caller: str
-    streaming: bool
-    start_ns: int
-    completion: Completion | None = None
-    request_id: str = ""
-    client_name: str = ""
-    transport: str = ""
-    server_address: str = ""
-    server_port: int = 0
-    attempts: list[AttemptTrace] = []
-    waits: list[Waiting] = []
-    backoffs: list[Backoff] = []
-    links: list[Context] = []
-    end_ns: int = 0
-    status_code: str = ""
-    error_type: str = ""
-    finish_reason: FinishReason | None = None
-    usage: Usage | None = None
-    cost: Cost = FREE
-    response_model: str = ""
-    response_id: str = ""
-    first_token_ns: int = 0
-    first_answer_ns: int = 0
-    last_token_ns: int = 0
-    chunks: int = 0
-    cached: bool = False
-    output: Output | None = None
+    `status` is called on the event loop, once per metrics interval. `rng` makes trace and span ids
+    and must be seeded by the operating system in production. `redact` is applied to opted-in text.
+    """
 
-    def attempt(
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        status: Callable[[], Gauges] = Gauges,
+        connect: Connect = export.connect_otlp,
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self._settings = settings
+        self._trace_id = rng.randbytes
+        self._pipeline = (
+            Pipeline(settings, clock, rng, status=status, connect=connect, redact=redact)
+            if settings.enabled
+            else None
+        )
+        self._sink: Sink = self._pipeline or Silence()
+
+    @classmethod
+    def disabled(cls) -> Telemetry:
+        """Records nothing and sends nothing; needs no clock and no loop."""
+        made = cls.__new__(cls)
+        made._settings = Settings()
+        made._pipeline = None
+        made._sink = Silence()
+        return made
+
+    def request(
         self,
         *,
-        number: int,
-        provider: str,
+        method: str,
+        traceparent: str = "",
+        tracestate: str = "",
         model: str,
-        key_alias: str,
-        cause: AttemptCause,
-        continuation: Continuation,
+        route: str = "",
+        caller: str = "",
+        streaming: bool,
+        completion: Completion | None = None,
+        request_id: str = "",
+        client_name: str = "",
+        transport: str = "",
         server_address: str = "",
         server_port: int = 0,
         now_ns: int,
-    ) -> AttemptTrace:
-        """A new attempt begins; `provider` is the configured name or the conventional one."""
-        ids = self.sink.new_ids(2)
-        made = AttemptTrace(
-            number=number,
-            provider=provider_name(provider),
+    ) -> RequestTrace:
+        """The record of a request that has just come in.
+
+        `method` is "headway.v1.CompletionService/StreamCompletion"; `traceparent` and `tracestate`
+        are the caller's metadata, unchecked. `completion` adds the request's parameters to the
+        span. `transport` is "unix" or "tcp", `server_address` the socket's path or our own host.
+        """
+        return RequestTrace(
+            sink=self._sink,
+            context=self._context(traceparent, tracestate),
+            method=method,
             model=model,
-            key_alias=key_alias,
-            cause=cause,
-            continuation=continuation,
+            route=route,
+            caller=caller,
+            streaming=streaming,
+            start_ns=now_ns,
+            completion=completion,
+            request_id=request_id,
+            client_name=client_name,
+            transport=transport,
             server_address=server_address,
             server_port=server_port,
-            start_ns=now_ns,
-            span_id=ids[:8],
-            http_id=ids[8:],
-            context=self.context,
         )
-        if cause is AttemptCause.RETRY and self.attempts:
-            made.resend_count = (self.attempts[-1].resend_count or 0) + 1
-        self.attempts.append(made)
-        return made
 
-    def queued(
-        self,
-        start_ns: int,
-        end_ns: int,
-        reason: str,
-        bucket: str = "",
-        *,
-        tokens_estimated: int | None = None,
-        position: int | None = None,
-    ) -> None:
-        """The request waited for a lease; `bucket` is what stood in its way, "" if no bucket."""
-        if end_ns > start_ns:
-            made = Waiting(start_ns, end_ns, reason, bucket, tokens_estimated, position)
-            self.waits.append(made)
+    def call(self, *, method: str, status_code: str, start_ns: int, now_ns: int) -> None:
+        """One finished call of another rpc: counted in `rpc.server.call.duration`, no span."""
+        if self._pipeline is not None:
+            self._pipeline.recorder.call(method, status_code, (now_ns - start_ns) / 1e9)
 
-    def backoff(self, start_ns: int, end_ns: int, reason: str) -> None:
-        """A pause between two attempts."""
-        self.backoffs.append(Backoff(start_ns, end_ns, reason))
+    def start(self) -> None:
+        """Begin exporting, on the running loop; call it once the daemon is ready.
 
-    def link(self, traceparent: str) -> None:
-        """This request shares the work of another one's trace (a stream that was joined)."""
-        other = continued(traceparent, "")
-        if other is not None:
-            self.links.append(other)
-
-    def finish(
-        self,
-        *,
-        status_code: str,
-        finish_reason: FinishReason | None = None,
-        usage: Usage | None = None,
-        cost: Cost | None = None,
-        response_model: str = "",
-        response_id: str = "",
-        first_token_ns: int | None = None,
-        first_answer_ns: int | None = None,
-        last_token_ns: int | None = None,
-        chunks: int = 0,
-        cached: bool = False,
-        output: Output | None = None,
-        error_type: str = "",
-        now_ns: int,
-    ) -> None:
-        """The request is over: hands the record over. Only the first call counts.
-
-        `status_code` is the gRPC code's name ("OK", "UNAVAILABLE"); `error_type` our reason, ""
-        for the code itself. `chunks` counts pieces of text between `first_token_ns` and
-        `last_token_ns`. Attempts still open are closed as abandoned.
+        The exporter's imports (about 0.2 s) then run in a thread.
         """
-        if self.end_ns:
-            return
-        self.end_ns = now_ns
-        self.status_code = status_code
-        self.finish_reason = finish_reason
-        self.usage = usage
-        self.cost = cost or FREE
-        self.response_model = response_model
-        self.response_id = response_id
-        self.first_token_ns = first_token_ns or 0
-        self.first_answer_ns = first_answer_ns or 0
-        self.last_token_ns = last_token_ns or 0
-        self.chunks = chunks
-        self.cached = cached
-        self.output = output
-        self.error_type = error_type or ("" if status_code == "OK" else status_code)
-        for attempt in self.attempts:
-            attempt.finish(outcome=Outcome.ABANDONED, now_ns=now_ns)
-        self.sink.take(self)
+        if self._pipeline is not None:
+            self._pipeline.exporter.start()
 
-    @property
-    def last(self) -> AttemptTrace | None:
-        """The attempt that gave the answer, or the last one made."""
-        for attempt in reversed(self.attempts):
-            if attempt.outcome is Outcome.COMPLETED:
-                return attempt
-        return self.attempts[-1] if self.attempts else None
+    def status(self) -> ExportStatus | None:
+        """How exporting goes; None where telemetry is off."""
+        return self._pipeline.exporter.status() if self._pipeline is not None else None
 
-    @property
-    def failed_over(self) -> bool:
-        """Whether any attempt went to another target."""
-        return any(attempt.cause is AttemptCause.FAILOVER for attempt in self.attempts)
+    async def aclose(self, timeout_s: float) -> None:
+        """Send what is left, for at most `timeout_s` seconds, and stop."""
+        if self._pipeline is not None:
+            await self._pipeline.exporter.aclose(timeout_s)
 
-    def __repr__(self) -> str:
-        return f"RequestTrace({self.method}, {self.model}, attempts={len(self.attempts)})"
+    def _context(self, traceparent: str, tracestate: str) -> Context:
+        found = continued(traceparent, tracestate) if traceparent else None
+        if found is not None:
+            return found
+        if self._pipeline is None:
+            return _NOWHERE
+        return begun(self._trace_id(16), self._settings.sample_ratio)

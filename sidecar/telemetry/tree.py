@@ -19,7 +19,7 @@ from sidecar.core.events import Outcome
 from sidecar.core.request import Completion
 from sidecar.core.usage import Usage
 from sidecar.telemetry import content, semconv, wire
-from sidecar.telemetry.trace import AttemptTrace, RequestTrace
+from sidecar.telemetry.record import AttemptTrace, RequestTrace
 from sidecar.telemetry.wire import Pair, SpanKind
 
 _INTERNAL, _SERVER, _CLIENT = SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT

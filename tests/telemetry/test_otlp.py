@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from sidecar.telemetry import Gauges, KeyState, Settings, otlp, semconv
 
 from .collector import Collector, attributes
-from .making import MS, PARENT_ID, T0, TRACE_ID, completed, failed_over, simple, telemetry
+from .making import MS, PARENT_ID, T0, TRACE_ID, failed_over, simple, telemetry
 
 pytestmark = pytest.mark.process
 
@@ -181,4 +181,3 @@ async def test_a_span_ends_when_its_request_did(collector: Collector) -> None:
 
     server = collector.spans[0]
     assert (server.start_time_unix_nano, server.end_time_unix_nano) == (T0, T0 + 100 * MS)
-    assert completed
