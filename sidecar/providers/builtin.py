@@ -114,22 +114,27 @@ _OPENAI_REASONING: dict[str, Any] = {
     "refuse": ("stop",),
     "system_role": "developer",
 }
+# xhigh came with 5.2; before 5.1 the least there was is minimal.
+_GPT_5_2 = {**_OPENAI_REASONING, "efforts": {**_EFFORT, "max": {"reasoning_effort": "xhigh"}}}
+_GPT_5 = {**_OPENAI_REASONING, "efforts": {**_EFFORT, "none": {"reasoning_effort": "minimal"}}}
 _O_SERIES = {**_OPENAI_REASONING, "efforts": _EFFORT_FROM_LOW}
+
+
+def _gpt_5(quirks: dict[str, Any]) -> ModelProfile:
+    return ModelProfile(
+        reasoning=True, context_tokens=400_000, max_output_tokens=128_000, quirks=quirks
+    )
+
+
 _OPENAI_QUIRKS = Quirks(think_tags="off", system_role="system")
 _OPENAI_MODELS = (
     (
         "gpt-5*-chat*",
         ModelProfile(context_tokens=128_000, max_output_tokens=16_384),
     ),
-    (
-        "gpt-5*",
-        ModelProfile(
-            reasoning=True,
-            context_tokens=400_000,
-            max_output_tokens=128_000,
-            quirks=_OPENAI_REASONING,
-        ),
-    ),
+    ("gpt-5.[2-9]*", _gpt_5(_GPT_5_2)),
+    ("gpt-5.*", _gpt_5(_OPENAI_REASONING)),
+    ("gpt-5*", _gpt_5(_GPT_5)),
     (
         "o[0-9]*",
         ModelProfile(

@@ -1,0 +1,38 @@
+"""Line framing."""
+
+from __future__ import annotations
+
+from sidecar.providers.ndjson import LineFramer
+
+
+def lines(*pieces: bytes) -> list[bytes]:
+    framer = LineFramer()
+    events = [event for piece in pieces for event in framer.feed(piece)]
+    return [event.data for event in events + framer.end()]
+
+
+def test_each_line_is_an_event() -> None:
+    assert lines(b'{"a":1}\n{"b":2}\n') == [b'{"a":1}', b'{"b":2}']
+
+
+def test_a_line_may_be_cut_anywhere() -> None:
+    body = b'{"a":1}\r\n{"b":2}\n'
+    for cut in range(len(body)):
+        assert [line.strip() for line in lines(body[:cut], body[cut:])] == [b'{"a":1}', b'{"b":2}']
+
+
+def test_the_last_line_needs_no_end() -> None:
+    assert lines(b'{"a":1}\n{"b"', b":2}") == [b'{"a":1}', b'{"b":2}']
+
+
+def test_blank_lines_are_signs_of_life() -> None:
+    framer = LineFramer()
+    assert framer.feed(b"\n\n") == []
+    assert framer.keepalives > 0
+
+
+def test_a_line_may_not_grow_without_bound() -> None:
+    framer = LineFramer(max_bytes=10)
+    framer.feed(b"x" * 11)
+    assert framer.overflow
+    assert framer.feed(b"\n{}\n") == []
