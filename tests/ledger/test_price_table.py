@@ -1,0 +1,166 @@
+"""The table against the library it was made from."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import genai_prices
+import pytest
+from genai_prices import types
+from genai_prices.data_snapshot import DataSnapshot, get_snapshot
+
+from sidecar.core.money import NANO_PER_USD, Price, cost_of
+from sidecar.core.usage import Usage
+from sidecar.ledger.extract import APART, FREE, table
+from sidecar.ledger.price_file import PACKAGED, installed_version, load, refresh, stale
+from sidecar.ledger.price_table import FORMAT, PriceTable, bill_at, price_of, tier_at
+
+MOMENTS = [
+    datetime(2025, 3, 1, 12, tzinfo=UTC),
+    datetime(2026, 8, 20, 2, 30, tzinfo=UTC),
+    datetime(2026, 11, 2, 0, 0, tzinfo=UTC),
+    datetime(2026, 11, 2, 16, 29, 59, tzinfo=UTC),
+    datetime(2026, 11, 2, 16, 30, tzinfo=UTC),
+]
+LENGTHS = [1_000, 32_000, 128_001, 200_000, 200_001, 300_000]
+
+
+@pytest.fixture(scope="module")
+def ours() -> PriceTable:
+    return load(None, "")
+
+
+@pytest.fixture(scope="module")
+def library() -> DataSnapshot:
+    return get_snapshot()
+
+
+def price(ours: PriceTable, provider: str, model: str, at: datetime, length: int) -> Price | None:
+    found = ours.find(provider, model)
+    assert found is not None
+    tiers = bill_at(found.bills, round(at.timestamp()) * NANO_PER_USD).tiers
+    return None if tiers is None else price_of(tier_at(tiers, length)[1])
+
+
+def test_the_packaged_table_is_that_of_the_locked_library() -> None:
+    assert PACKAGED.read_bytes() == table()
+
+
+def test_the_table_knows_every_provider_and_its_address(
+    ours: PriceTable, library: DataSnapshot
+) -> None:
+    ids = {provider.id: ours.provider_of(provider.id, "") for provider in library.providers}
+    assert ids == {provider.id: provider.id for provider in library.providers}
+
+
+def test_every_name_in_the_library_leads_to_the_same_model(
+    ours: PriceTable, library: DataSnapshot
+) -> None:
+    for provider in library.providers:
+        for model in provider.models:
+            expected = provider.find_model(model.id, all_providers=library.providers)
+            found = ours.find(provider.id, model.id)
+            assert (found is None) == (expected is None), (provider.id, model.id)
+
+
+def test_every_price_is_the_librarys_at_every_moment_and_length(
+    ours: PriceTable, library: DataSnapshot
+) -> None:
+    seen = 0
+    for provider in library.providers:
+        for model in provider.models:
+            named = provider.find_model(model.id, all_providers=library.providers)
+            if named is None:
+                continue
+            for at in moments(named):
+                for length in lengths(named.get_prices(at)):
+                    mine = price(ours, provider.id, model.id, at, length)
+                    check(mine, named, at, length)
+                    seen += mine is not None
+    assert seen > 3_000
+
+
+def moments(model: types.ModelInfo) -> list[datetime]:
+    """More than one only where the library's price depends on it."""
+    return MOMENTS[-1:] if isinstance(model.prices, types.ModelPrice) else MOMENTS
+
+
+def lengths(prices: types.ModelPrice) -> list[int]:
+    """As `moments`, for the length of the prompt."""
+    tiered = any(isinstance(value, types.TieredPrices) for value in prices.__dict__.values())
+    return LENGTHS if tiered else LENGTHS[-1:]
+
+
+def check(mine: Price | None, model: types.ModelInfo, at: datetime, length: int) -> None:
+    """The cost of one usage by our price is the library's, or ours is unknown for a reason."""
+    theirs = model.get_prices(at)
+    if mine is None:
+        complete = theirs.input_mtok is not None and theirs.output_mtok is not None
+        assert not complete or any(getattr(theirs, key) is not None for key in APART)
+        return
+    if model.id.endswith(FREE) and theirs.input_mtok is None:
+        assert mine == Price(0, 0)
+        return
+    cost = cost_of(Usage(length, length // 4, 0, 2_000, 500), mine)
+    total = by_library(theirs, length)
+    # Our parts are rounded each on its own, to the nano-dollar.
+    assert abs(total * NANO_PER_USD - cost.total_nano_usd) <= 4, model.id
+
+
+def by_library(prices: types.ModelPrice, length: int) -> Decimal:
+    usage = genai_prices.Usage(
+        input_tokens=length, cache_read_tokens=length // 4, output_tokens=2_000
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return prices.calc_price(usage)["total_price"]
+
+
+def test_a_table_of_another_form_is_refused() -> None:
+    with pytest.raises(ValueError, match="a price table of form"):
+        PriceTable(b'{"format":%d,"version":"1"}\n' % (FORMAT + 1))
+
+
+def test_the_table_in_the_package_is_used_while_the_library_is_the_same(tmp_path: Path) -> None:
+    assert not stale(load(tmp_path, installed_version()), installed_version())
+
+
+def test_another_library_version_makes_the_packaged_table_stale(tmp_path: Path) -> None:
+    assert stale(load(tmp_path, "99.0"), "99.0")
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b'{"format":1}', b"\xff\xfe"])
+def test_an_unreadable_table_beside_the_ledger_is_as_good_as_none(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "genai_prices.jsonl").write_bytes(content)
+    assert load(tmp_path, "99.0").version == load(None, "").version
+
+
+def test_a_table_beside_the_ledger_counts_if_it_is_of_the_installed_version(
+    tmp_path: Path,
+) -> None:
+    newer = PACKAGED.read_bytes().replace(b'"version":"', b'"version":"99.', 1)
+    (tmp_path / "genai_prices.jsonl").write_bytes(newer)
+    version = PriceTable(newer).version
+    assert load(tmp_path, version).version == version
+    assert load(tmp_path, "100.0").version != version
+
+
+@pytest.mark.process
+async def test_refreshing_makes_the_table_of_the_installed_library(tmp_path: Path) -> None:
+    fresh = await refresh(tmp_path, installed_version())
+    written = await asyncio.to_thread((tmp_path / "genai_prices.jsonl").read_bytes)
+    assert fresh.version == installed_version()
+    assert written == PACKAGED.read_bytes()
+
+
+@pytest.mark.process
+async def test_a_refresh_that_fails_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="exit code 1"):
+        await refresh(tmp_path / "file", installed_version())
