@@ -59,6 +59,7 @@ class Cause(enum.Enum):
     CONTEXT_LENGTH = "CONTEXT_TOO_LONG"
     CONTENT_FILTER = "CONTENT_FILTERED"
     PREFIX_REFUSED = "PREFIX_REFUSED"
+    UNSUPPORTED = "OPTION_UNSUPPORTED"
     REQUEST_REFUSED = "PROVIDER_REFUSED"
     UNKNOWN = "UNKNOWN_FAILURE"
 
@@ -94,6 +95,8 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.CONTENT_FILTER: Verdict(Blame.REQUEST, Remedy.REFUSE),
     # The target stays: it is asked again without a prefix, and remembered as one that takes none.
     Cause.PREFIX_REFUSED: Verdict(Blame.NOBODY, Remedy.RETRY),
+    # Found before anything was sent; a target further down the route may be able.
+    Cause.UNSUPPORTED: Verdict(Blame.REQUEST, Remedy.MOVE),
     Cause.REQUEST_REFUSED: Verdict(Blame.REQUEST, Remedy.REFUSE),
     Cause.UNKNOWN: Verdict(Blame.TARGET, Remedy.MOVE, trips_breaker=True),
 }
@@ -135,10 +138,36 @@ class Reason(enum.Enum):
     STREAM_BROKEN = "STREAM_BROKEN"
     BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"
     DRAINING = "DRAINING"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     INVALID_REQUEST = "INVALID_REQUEST"
     UNKNOWN_MODEL = "UNKNOWN_MODEL"
     NOT_REPLAYABLE = "NOT_REPLAYABLE"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
     INTERNAL = "INTERNAL"
+
+
+# The gRPC code of each reason, by its name (DESIGN section 3).
+CODES: dict[Reason, str] = {
+    Reason.DEADLINE_TOO_SHORT: "RESOURCE_EXHAUSTED",
+    Reason.QUEUE_FULL: "RESOURCE_EXHAUSTED",
+    Reason.REQUEST_EXCEEDS_LIMIT: "INVALID_ARGUMENT",
+    Reason.NO_TARGET_READY: "UNAVAILABLE",
+    Reason.ATTEMPTS_EXHAUSTED: "UNAVAILABLE",
+    Reason.PROVIDER_REFUSED: "INVALID_ARGUMENT",
+    Reason.CONTEXT_TOO_LONG: "INVALID_ARGUMENT",
+    Reason.CONTENT_FILTERED: "FAILED_PRECONDITION",
+    Reason.KEYS_REJECTED: "FAILED_PRECONDITION",
+    Reason.SPEND_LIMIT: "FAILED_PRECONDITION",
+    Reason.STREAM_BROKEN: "ABORTED",
+    Reason.BUDGET_EXHAUSTED: "RESOURCE_EXHAUSTED",
+    Reason.DRAINING: "UNAVAILABLE",
+    Reason.DEADLINE_EXCEEDED: "DEADLINE_EXCEEDED",
+    Reason.INVALID_REQUEST: "INVALID_ARGUMENT",
+    Reason.UNKNOWN_MODEL: "INVALID_ARGUMENT",
+    Reason.NOT_REPLAYABLE: "FAILED_PRECONDITION",
+    Reason.UNAUTHENTICATED: "UNAUTHENTICATED",
+    Reason.INTERNAL: "INTERNAL",
+}
 
 
 class Violation(msgspec.Struct, frozen=True):

@@ -16,15 +16,21 @@ from sidecar.core.events import (
     AttemptBegan,
     AttemptCause,
     AttemptSummary,
+    Completed,
     Continuation,
     Delta,
+    FinishReason,
     Outcome,
     Reasoning,
+    Saved,
+    Timings,
 )
-from sidecar.core.failure import Cause, Failure, Remedy
+from sidecar.core.failure import Cause, Failure, Remedy, RequestFailed
+from sidecar.core.money import FREE, TOKENS_PER_PRICE, Cost
 from sidecar.core.request import OnInterruption, Request
 from sidecar.core.target import Resume, Route
 from sidecar.core.transcript import Transcript
+from sidecar.core.usage import NOTHING, Usage
 from sidecar.failover import resume, verdict
 
 # Backoff before the same target is asked again: this, doubled each time, times a random 0.5 to 1.
@@ -48,6 +54,41 @@ class Plan(msgspec.Struct):
     announced: bool = False
 
 
+class Kept(msgspec.Struct):
+    """Tokens of lost attempts that still stand in the transcript."""
+
+    reasoning: int = 0
+    answer: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.reasoning + self.answer
+
+
+class Stamps(msgspec.Struct):
+    """Timings as they come to be known; see `core.events.Timings`."""
+
+    queued_s: float = 0.0
+    connect_s: float = 0.0
+    first_reasoning_s: float | None = None
+    first_answer_s: float | None = None
+
+    def saw(self, answer: bool, since_s: float) -> None:
+        """A first delta of a phase; restarted text keeps the first stamp that the caller saw."""
+        if answer and self.first_answer_s is None:
+            self.first_answer_s = since_s
+        elif not answer and self.first_reasoning_s is None:
+            self.first_reasoning_s = since_s
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """How the whole stream ended."""
+
+    reason: FinishReason
+    response_model: str
+    response_id: str
+
+
 class _Standing(msgspec.Struct):
     """What this request has learned about one of its targets."""
 
@@ -69,6 +110,11 @@ class Session:
         self.failures: list[tuple[int, Failure]] = []
         self.sequence = 0
         self.refused: Failure | None = None
+        self.finish: Finish | None = None
+        self.kept = Kept()
+        self.saved = Saved()
+        self.stamps = Stamps()
+        self.dropped: set[str] = set()
         self._rng = rng
         self._standings = tuple(_Standing() for _ in route.targets)
         self._deliver_reasoning = request.completion.reasoning.deliver
@@ -127,6 +173,7 @@ class Session:
         discard_after = 0 if anew else self.sequence
         if anew:
             self.transcript.clear()
+            self.kept = Kept()
         self.sequence += 1
         target = self.route.targets[plan.rank]
         return AttemptBegan(
@@ -152,7 +199,48 @@ class Session:
     # -- after an attempt --------------------------------------------------------------------
 
     def ended(self, summary: AttemptSummary) -> None:
+        """An attempt is settled; what it delivered before it broke may be continued."""
         self.attempts.append(summary)
+        if summary.outcome is Outcome.INTERRUPTED:
+            self.kept.reasoning += summary.usage.reasoning_tokens
+            self.kept.answer += summary.usage.answer_tokens
+
+    def completed(self, plan: Plan, finish: Finish, output_price: int) -> None:
+        """`plan` brought the stream to its end. `output_price` in nano-USD per million tokens."""
+        self.finish = finish
+        if plan.start.continuation is Continuation.RESUMED:
+            nano = self.kept.total * output_price // TOKENS_PER_PRICE
+            self.saved = Saved(self.kept.reasoning, self.kept.answer, nano)
+
+    @property
+    def usage(self) -> Usage:
+        """Of all attempts that ended."""
+        return sum((a.usage for a in self.attempts), NOTHING)
+
+    @property
+    def cost(self) -> Cost:
+        """Of all attempts that ended."""
+        return sum((a.cost for a in self.attempts), FREE)
+
+    def completion(self, now: float) -> Completed:
+        """The last event of a stream that is whole."""
+        assert self.finish is not None
+        stamps = self.stamps
+        return Completed(
+            finish_reason=self.finish.reason,
+            usage=self.usage,
+            cost=self.cost,
+            timings=Timings(
+                queued_s=stamps.queued_s,
+                connect_s=stamps.connect_s,
+                first_reasoning_s=stamps.first_reasoning_s,
+                first_answer_s=stamps.first_answer_s,
+                total_s=now - self.request.received,
+            ),
+            attempts=tuple(self.attempts),
+            response_model=self.finish.response_model,
+            saved=self.saved,
+        )
 
     def failed(self, plan: Plan, failure: Failure, now: float) -> None:
         """Take note of a failed attempt and decide what its target may still be asked."""
@@ -194,7 +282,7 @@ class Session:
         """What a failed attempt is called: did it say anything before it broke?"""
         return Outcome.INTERRUPTED if plan.announced else Outcome.FAILED
 
-    def error(self) -> Exception:
+    def error(self) -> RequestFailed:
         """The RequestFailed for a session that is over."""
         return verdict.error_for(self.refused, [f for _, f in self.failures], self._told())
 

@@ -12,6 +12,7 @@ COME_BACK_S = 5.0
 
 REASONS: dict[Cause, tuple[Reason, str]] = {
     Cause.REQUEST_REFUSED: (Reason.PROVIDER_REFUSED, "change the request"),
+    Cause.UNSUPPORTED: (Reason.PROVIDER_REFUSED, "drop the option or name another target"),
     Cause.PREFIX_REFUSED: (Reason.PROVIDER_REFUSED, "change the request"),
     Cause.CONTEXT_LENGTH: (Reason.CONTEXT_TOO_LONG, "shorten the messages or name a larger model"),
     Cause.CONTENT_FILTER: (Reason.CONTENT_FILTERED, "change the content of the request"),

@@ -51,6 +51,11 @@ class Breaker:
         self._until = 0.0
         self.state = State.CLOSED
 
+    @property
+    def failures(self) -> int:
+        """Failures in a row."""
+        return self._failures
+
     def ready_at(self, now: float) -> float:
         """From when an attempt may be admitted; `now` if at once."""
         return now if self.state is State.CLOSED else max(now, self._until)

@@ -1,0 +1,155 @@
+"""Admission: how many may be inside at all, and who may look for a lease next.
+
+Bounded and fair. A request beyond the bound is turned away at once with the reason; inside, one
+head a route looks for a lease while the others wait their turn, in the order of the fair queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import msgspec
+
+from sidecar.core.clock import Clock
+from sidecar.core.failure import Reason, RequestFailed
+from sidecar.core.request import Request
+from sidecar.limits.queue import FairQueue, Ticket
+
+# A queue that is full moves on at about this pace, seconds; told as RetryInfo.
+RETRY_WHEN_FULL_S = 1.0
+
+
+class Admission:
+    """The door. `most_streams` bounds what runs or waits at once, in requests."""
+
+    def __init__(self, clock: Clock, most_streams: int, most_waiting: int) -> None:
+        self._clock = clock
+        self._most_streams = most_streams
+        self.most_waiting = most_waiting
+        self._lines: dict[str, _Turns] = {}
+        self.active = 0
+        self.total = 0
+        self.closed = False
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Be inside for as long as the block lasts. Raises RequestFailed."""
+        if self.closed:
+            raise RequestFailed(
+                Reason.DRAINING,
+                "the daemon is shutting down; send the request to its successor",
+                retry_after_s=RETRY_WHEN_FULL_S,
+            )
+        if self.active >= self._most_streams:
+            raise queue_full(f"{self.active} streams are open, the most that is allowed")
+        self.active += 1
+        self.total += 1
+        try:
+            yield
+        finally:
+            self.active -= 1
+
+    @asynccontextmanager
+    async def turn(self, route: str, request: Request, work_s: float) -> AsyncIterator[None]:
+        """Wait until this request is the head of `route`, and be it for as long as the block lasts.
+
+        `work_s` is what it takes of the bottleneck, in seconds of refill. Raises RequestFailed when
+        the queue is full, or the deadline comes first.
+        """
+        turns = self._lines.get(route)
+        if turns is None:
+            turns = self._lines[route] = _Turns(self.most_waiting)
+        await turns.wait(request, work_s, self._clock.now())
+        try:
+            yield
+        finally:
+            turns.next()
+            if turns.idle:
+                self._lines.pop(route, None)
+
+    def waiting(self) -> dict[str, tuple[int, float]]:
+        """By route: how many wait behind its head, and since when the longest (loop seconds)."""
+        return {name: (len(turns), turns.oldest()) for name, turns in self._lines.items()}
+
+
+def queue_full(why: str) -> RequestFailed:
+    return RequestFailed(
+        Reason.QUEUE_FULL,
+        f"{why}; retry later or raise the limit in `server`",
+        retry_after_s=RETRY_WHEN_FULL_S,
+    )
+
+
+class _Waiter(msgspec.Struct, eq=False):
+    """Somebody in the queue: `turn` is set when it becomes the head, `since` is loop seconds."""
+
+    turn: asyncio.Future[None]
+    since: float
+
+
+class _Turns:
+    """The queue of one route and its head."""
+
+    def __init__(self, most_waiting: int) -> None:
+        self._queue: FairQueue[_Waiter] = FairQueue(max_count=most_waiting)
+        self._taken = False
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def idle(self) -> bool:
+        return not self._taken and len(self._queue) == 0
+
+    def oldest(self) -> float:
+        """Since when the longest waits; infinity if nobody does."""
+        return min((ticket.item.since for ticket in self._queue), default=math.inf)
+
+    async def wait(self, request: Request, work_s: float, now: float) -> None:
+        if not self._taken:
+            self._taken = True
+            return
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        ticket = self._push(_Waiter(turn, now), request, work_s)
+        timer = loop.call_at(request.deadline, _too_late, turn)
+        try:
+            await turn
+        except BaseException:
+            if not self._queue.remove(ticket) and _has_come(turn):
+                self.next()  # the turn had come; somebody else may have it
+            raise
+        finally:
+            timer.cancel()
+
+    def next(self) -> None:
+        """The head is done; the next in the queue becomes it."""
+        while (ticket := self._queue.pop()) is not None:
+            if not ticket.item.turn.done():
+                ticket.item.turn.set_result(None)
+                return
+        self._taken = False
+
+    def _push(self, waiter: _Waiter, request: Request, work_s: float) -> Ticket[_Waiter]:
+        completion = request.completion
+        ticket = self._queue.push(waiter, completion.caller, completion.priority, work_s)
+        if ticket is None:
+            raise queue_full(f"{len(self._queue)} requests wait already, the most that is allowed")
+        return ticket
+
+
+def _has_come(turn: asyncio.Future[None]) -> bool:
+    return turn.done() and not turn.cancelled() and turn.exception() is None
+
+
+def _too_late(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_exception(
+            RequestFailed(
+                Reason.DEADLINE_EXCEEDED,
+                "the deadline passed in the queue; allow a longer one or send less",
+            )
+        )

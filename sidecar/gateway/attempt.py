@@ -1,0 +1,248 @@
+"""One attempt: encode, open, decode, hand on; and settle, whatever happens.
+
+This is the path of every token. It awaits in two places (the provider's headers, the provider's
+bytes) and gives control away in one (the caller's write).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+
+import msgspec
+
+from sidecar.core.events import Delta, Event, Outcome, Reasoning
+from sidecar.core.failure import Cause, Failure, Reason, RequestFailed
+from sidecar.core.request import Completion
+from sidecar.failover.resume import ANEW
+from sidecar.failover.session import Plan, Session
+from sidecar.failover.splice import Joint
+from sidecar.gateway.lease import Lease
+from sidecar.gateway.parts import Parts
+from sidecar.gateway.settlement import Settlement
+from sidecar.gateway.watchdog import DeadlinePassed, Stage, TimeUp, Watchdog
+from sidecar.providers.dialect import Decoder, Unsupported
+from sidecar.telemetry.trace import RequestTrace
+from sidecar.upstream.failure import Kind, TransportFailure
+from sidecar.upstream.http import Call, Reply
+
+# An error body is read up to here, bytes; the rest says nothing new.
+MOST_ERROR_BODY = 64 * 1024
+
+TRANSPORT_CAUSES: dict[Kind, Cause] = {
+    Kind.CONNECT: Cause.CONNECT,
+    Kind.CONNECT_TIMEOUT: Cause.CONNECT,
+    Kind.TLS: Cause.CONNECT,
+    Kind.DNS: Cause.CONNECT,
+    Kind.RESET: Cause.RESET,
+    Kind.CUT: Cause.CUT,
+    Kind.PROTOCOL: Cause.MALFORMED,
+    Kind.WRITE: Cause.RESET,
+}
+
+
+class AttemptFailed(Exception):
+    """The provider's answer is a failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+async def run(
+    parts: Parts, session: Session, lease: Lease, trace: RequestTrace
+) -> AsyncGenerator[Event, None]:
+    """Make one attempt, yield what the caller gets of it, and leave the session knowing the result.
+
+    A failure is the session's to judge, so nothing is raised for it. Raises RequestFailed when the
+    caller's deadline passes, and whatever ends the caller (cancellation); always settled first.
+    """
+    flight = _Flight(parts, session, lease, trace)
+    phases = lease.line.target.phases
+    try:
+        async with Watchdog(phases, session.request.deadline) as watchdog:
+            try:
+                async with aclosing(flight.events(watchdog)) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                flight.hang_up()
+    except DeadlinePassed:
+        flight.abandoned()
+        raise deadline_passed(session) from None
+    except (AttemptFailed, TransportFailure, TimeUp, Unsupported) as error:
+        failure = flight.failure_of(error)
+        if failure is not None:
+            flight.failed(failure)
+            return
+        for event in flight.last_events():
+            yield event
+        flight.completed()
+    except BaseException:
+        flight.abandoned()
+        raise
+    else:
+        flight.completed()
+
+
+def deadline_passed(session: Session) -> RequestFailed:
+    """The error for a caller whose deadline came first."""
+    return RequestFailed(
+        Reason.DEADLINE_EXCEEDED,
+        "the deadline passed before the stream was whole; allow a longer one",
+        metadata={"last_sequence": str(session.sequence), "attempts": str(len(session.attempts))},
+    )
+
+
+class _Flight:
+    """The state of one attempt in the air."""
+
+    __slots__ = ("_decoder", "_joint", "_lease", "_parts", "_plan", "_reply", "_session", "_settle")
+
+    def __init__(self, parts: Parts, session: Session, lease: Lease, trace: RequestTrace) -> None:
+        able = parts.abilities.of(lease.line.target)
+        plan = session.begin(lease.rank, lease.key.alias, able, lease.waited_s)
+        self._parts = parts
+        self._session = session
+        self._lease = lease
+        self._plan: Plan = plan
+        self._joint = Joint(plan.start.prefix) if plan.start.prefix is not None else None
+        self._reply: Reply | None = None
+        self._decoder: Decoder | None = None
+        self._settle = Settlement(parts, session, lease, plan, trace)
+
+    async def events(self, watchdog: Watchdog) -> AsyncGenerator[Event, None]:
+        """Everything the caller gets of this attempt, in order. Raises what went wrong."""
+        lease = self._lease
+        reply = self._reply = await lease.line.upstream.open(
+            self._call(), lease.line.target.phases.connect_s
+        )
+        self._settle.responded(reply.status, reply.headers)
+        if reply.status != 200:
+            raise AttemptFailed(await self._refusal(reply))
+        decoder = lease.line.dialect.decoder(lease.line.profile, True)
+        self._decoder = decoder
+        self._settle.answering(decoder)
+        watchdog.enter(Stage.FIRST)
+        while True:
+            data = await reply.read()
+            deltas = decoder.feed(data) if data else decoder.end()
+            if self._joint is not None:
+                deltas = self._joined(deltas, over=decoder.done or not data)
+            if deltas:
+                watchdog.enter(Stage.PAUSED)
+                for delta in deltas:
+                    if not self._plan.announced:
+                        yield self._session.announce(self._plan)
+                    if self._session.note(delta):
+                        yield delta
+                watchdog.enter(self._stage(deltas[-1], decoder))
+            elif decoder.report.finish_reason is not None:
+                watchdog.enter(Stage.TAIL)
+            if decoder.failure is not None:
+                raise AttemptFailed(decoder.failure)
+            if decoder.done or not data:
+                break
+        if not self._plan.announced:
+            yield self._session.announce(self._plan)
+
+    def last_events(self) -> list[Event]:
+        """What is still owed when the tail was cut short: the end of the seam, the event."""
+        owed: list[Event] = []
+        deltas = self._joined([], over=True) if self._joint is not None else []
+        if not self._plan.announced:
+            owed.append(self._session.announce(self._plan))
+        owed.extend(delta for delta in deltas if self._session.note(delta))
+        return owed
+
+    def _stage(self, delta: Delta, decoder: Decoder) -> Stage:
+        if decoder.report.finish_reason is not None:
+            return Stage.TAIL
+        stage = Stage.REASONING if isinstance(delta, Reasoning) else Stage.ANSWER
+        self._settle.phase(stage)
+        return stage
+
+    def _joined(self, deltas: list[Delta], *, over: bool) -> list[Delta]:
+        """Take `deltas` over the seam of a resumed attempt."""
+        joint = self._joint
+        assert joint is not None
+        out = joint.feed(deltas)
+        if over:
+            out += joint.end()
+        if joint.unusable:
+            raise AttemptFailed(Failure(Cause.PREFIX_REFUSED, "the target thought anew"))
+        if joint.retold and not self._plan.announced:
+            self._plan.start = ANEW
+        return out
+
+    def _call(self) -> Call:
+        line, plan = self._lease.line, self._plan
+        http = line.dialect.encode(
+            self._completion(),
+            line.profile,
+            plan.start.prefix,
+            self._lease.key.secret.reveal(),
+            True,
+        )
+        headers = http.headers
+        if line.propagate:
+            headers = (*headers, ("traceparent", self._settle.traceparent))
+        self._settle.dispatched(http.dropped)
+        return Call(url=line.profile.provider.base_url + http.path, headers=headers, body=http.body)
+
+    def _completion(self) -> Completion:
+        """The caller's request; a resumed attempt may only use what is left of `max_tokens`."""
+        completion = self._session.request.completion
+        if completion.max_tokens is None or self._plan.start.prefix is None:
+            return completion
+        left = max(completion.max_tokens - self._session.kept.total, 1)
+        return msgspec.structs.replace(completion, max_tokens=left)
+
+    async def _refusal(self, reply: Reply) -> Failure:
+        body = bytearray()
+        with suppress(TransportFailure):
+            while len(body) < MOST_ERROR_BODY and (data := await reply.read()):
+                body += data
+        return self._classified(reply.status, reply.headers, bytes(body))
+
+    def _classified(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        line = self._lease.line
+        wall_ns = self._parts.clock.wall_ns()
+        failure = line.dialect.failure(status, headers, body, line.profile, wall_ns)
+        if failure.cause is Cause.REQUEST_REFUSED and self._plan.start.prefix is not None:
+            # A target that takes no prefix says so in many ways; the same request without one
+            # tells whether the request itself is at fault.
+            return msgspec.structs.replace(failure, cause=Cause.PREFIX_REFUSED)
+        return failure
+
+    def failure_of(self, error: Exception) -> Failure | None:
+        """The failure that `error` means; None where the stream was whole all the same."""
+        if isinstance(error, AttemptFailed):
+            return error.failure
+        if isinstance(error, TimeUp):
+            return error.failure
+        if isinstance(error, Unsupported):
+            return Failure(Cause.UNSUPPORTED, str(error), code=error.field)
+        assert isinstance(error, TransportFailure)
+        if self._decoder is not None:
+            if self._decoder.report.finish_reason is not None:
+                return None
+            return Failure(Cause.CUT, f"the stream was cut: {error.detail}")
+        return Failure(TRANSPORT_CAUSES[error.kind], error.detail)
+
+    def hang_up(self) -> None:
+        """Give the connection back, or close it at once if the provider was still talking."""
+        if self._reply is not None:
+            self._reply.abort()
+
+    def completed(self) -> None:
+        self._settle.completed()
+
+    def failed(self, failure: Failure) -> None:
+        if failure.cause is Cause.PREFIX_REFUSED:
+            self._parts.abilities.refused_prefix(self._lease.line.target)
+        self._settle.failed(failure)
+        self._session.failed(self._plan, failure, self._parts.clock.now())
+
+    def abandoned(self) -> None:
+        self._settle.abandoned(Outcome.ABANDONED)

@@ -1,0 +1,158 @@
+"""The loop: a lease, an attempt, and again until the stream is whole or nothing is left to try."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from sidecar.core.events import Event
+from sidecar.core.failure import CODES, RequestFailed
+from sidecar.core.request import Completion, Effort, Request, Text
+from sidecar.failover.session import Session
+from sidecar.gateway import attempt
+from sidecar.gateway.admission import Admission
+from sidecar.gateway.lease import Lease, Want
+from sidecar.gateway.line import Line, World
+from sidecar.gateway.parts import Parts
+from sidecar.limits.bucket import Bucket, Dimension
+from sidecar.limits.estimate import fitted
+from sidecar.limits.queue import work_of
+from sidecar.telemetry.trace import Output, RequestTrace
+
+# Waits below this are the loop's own pace and get no span.
+WORTH_A_SPAN_S = 0.0005
+
+
+# An image in the prompt, as bytes of text with about as many tokens: providers count some hundred
+# to two thousand tokens for one, depending on its size, which is not looked at here.
+IMAGE_BYTES = 4000
+
+
+class Gateway:
+    """Serves requests in the present world; `world` may be replaced at any time."""
+
+    def __init__(self, parts: Parts, admission: Admission, world: World) -> None:
+        self.parts = parts
+        self.admission = admission
+        self.world = world
+
+    async def stream(self, request: Request, trace: RequestTrace) -> AsyncGenerator[Event, None]:
+        """Everything the caller gets, in order; the last event is Completed.
+
+        Raises RequestFailed when the stream cannot be made whole. Close the generator (aclosing) to
+        abandon the request: the provider's connection is closed at once, everything is settled.
+        """
+        session: Session | None = None
+        try:
+            world = self.world
+            with self.admission.enter():
+                route = world.catalog.route(request.completion)
+                session = Session(request, route, self.parts.rng)
+                async with aclosing(self._attempts(session, world, trace)) as events:
+                    async for event in events:
+                        yield event
+            completed = session.completion(self.parts.clock.now())
+            self._close(trace, session, "OK", "")
+            yield completed
+        except RequestFailed as error:
+            self._close(trace, session, CODES[error.reason], error.reason.value)
+            raise
+        except BaseException:
+            self._close(trace, session, "CANCELLED", "")
+            raise
+
+    async def _attempts(
+        self, session: Session, world: World, trace: RequestTrace
+    ) -> AsyncGenerator[Event, None]:
+        want = self._want(session, world)
+        while session.finish is None:
+            if session.over:
+                raise session.error()
+            lease = await self._lease(session, world, want, trace)
+            async with aclosing(attempt.run(self.parts, session, lease, trace)) as events:
+                async for event in events:
+                    yield event
+
+    def _want(self, session: Session, world: World) -> Want:
+        """What the request is going to take, estimated once for all its attempts."""
+        completion, line = session.request.completion, world.line(session.route.targets[0])
+        thinks = completion.reasoning.effort is not Effort.NONE
+        klass = "reasoning" if thinks and line.target.reasoning else "plain"
+        buckets = self._buckets(line, klass == "reasoning")
+        size = input_bytes(completion)
+        estimate = self.parts.estimator.estimate(
+            line.target.model, klass, completion.caller, size, completion.max_tokens
+        )
+        cost = fitted(estimate, _largest(buckets))
+        return Want(cost, thinks, work_of(buckets, cost), size)
+
+    def _buckets(self, line: Line, reasoning: bool) -> tuple[Bucket, ...]:
+        keys = self.parts.ring.keys(line.target.provider)
+        return line.buckets(keys[0], reasoning) if keys else ()
+
+    async def _lease(
+        self, session: Session, world: World, want: Want, trace: RequestTrace
+    ) -> Lease:
+        """Wait for the turn and for the lease; the wait is told in span and timings."""
+        clock, began_ns = self.parts.clock, self.parts.clock.wall_ns()
+        began = clock.now()
+        try:
+            async with self.admission.turn(session.route.name, session.request, want.work_s):
+                return await self.parts.leases.acquire(session, world, want)
+        finally:
+            session.stamps.queued_s += clock.now() - began
+            if clock.now() - began >= WORTH_A_SPAN_S:
+                why = session.failures[-1][1].cause.value if session.failures else "turn"
+                trace.queued(began_ns, clock.wall_ns(), why)
+
+    def _close(
+        self, trace: RequestTrace, session: Session | None, code: str, error_type: str
+    ) -> None:
+        now_ns = self.parts.clock.wall_ns()
+        if session is None:
+            trace.finish(status_code=code, error_type=error_type, now_ns=now_ns)
+            return
+        finish, stamps = session.finish, session.stamps
+        firsts = [s for s in (stamps.first_reasoning_s, stamps.first_answer_s) if s is not None]
+        trace.finish(
+            status_code=code,
+            error_type=error_type,
+            finish_reason=finish.reason if finish else None,
+            usage=session.usage,
+            cost=session.cost,
+            response_model=finish.response_model if finish else "",
+            response_id=finish.response_id if finish else "",
+            first_token_ns=_stamp(trace, min(firsts)) if firsts else None,
+            first_answer_ns=_stamp(trace, stamps.first_answer_s),
+            last_token_ns=now_ns if finish else None,
+            chunks=session.sequence,
+            output=_output(session),
+            now_ns=now_ns,
+        )
+
+
+def input_bytes(completion: Completion) -> int:
+    """UTF-8 bytes of the prompt, for the estimate of its tokens; an image counts as a fixed lot."""
+    size = 0
+    for message in completion.messages:
+        size += len(message.reasoning)
+        for part in message.content:
+            size += len(part.text.encode()) if isinstance(part, Text) else IMAGE_BYTES
+        for call in message.tool_calls:
+            size += len(call.name) + len(call.arguments)
+    return size
+
+
+def _largest(buckets: tuple[Bucket, ...]) -> int | None:
+    """The most tokens that a single request can ever be granted; None: no such limit."""
+    counted = (Dimension.TOKENS, Dimension.OUTPUT_TOKENS)
+    return min((b.burst for b in buckets if b.dimension in counted), default=None)
+
+
+def _stamp(trace: RequestTrace, since_s: float | None) -> int | None:
+    return None if since_s is None else trace.start_ns + round(since_s * 1e9)
+
+
+def _output(session: Session) -> Output:
+    transcript = session.transcript
+    return Output(transcript.reasoning, transcript.answer, transcript.tool_calls)

@@ -1,0 +1,219 @@
+"""Re-attaching: the same request_id joins the stream that runs, or replays the one that ended.
+
+A request with an id is run by a task of its own that writes into a journal; every caller with that
+id reads the journal. So a stream outlives its caller's connection, and one request is billed once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+import msgspec
+
+from sidecar.core.clock import Clock
+from sidecar.core.events import Answer, Event, Reasoning
+from sidecar.core.failure import Reason, RequestFailed
+from sidecar.gateway.pulse import Pulse
+
+# Readers look again at least this often, seconds; a pulse wakes them at once.
+LOOK_AGAIN_S = 60.0
+# How far a stream may run ahead of its slowest reader, in characters; then the provider waits.
+MOST_AHEAD = 256 * 1024
+
+
+class JournalPolicy(msgspec.Struct, frozen=True):
+    """`keep_s`: how long a finished stream can be replayed. `linger_s`: how long one runs on with
+    nobody reading. `most`: journals held at once; the oldest finished ones go first."""
+
+    keep_s: float = 300.0
+    linger_s: float = 30.0
+    most: int = 2048
+
+
+class Journal:
+    """All events of one request so far."""
+
+    def __init__(self, digest: bytes) -> None:
+        self.digest = digest
+        self.events: list[Event] = []
+        self.error: RequestFailed | None = None
+        self.over = False
+        self.readers = 0
+        self.task: asyncio.Task[None] | None = None
+        self._news = Pulse()
+        self._read = Pulse()
+        self._written = 0
+        self._furthest = 0
+
+    async def write(self, event: Event) -> None:
+        """Append; waits while the furthest reader is too far behind (there may be none)."""
+        self.events.append(event)
+        self._written += _size(event)
+        self._news.fire()
+        while self.readers and self._written - self._furthest > MOST_AHEAD:
+            await self._read.wait(LOOK_AGAIN_S)
+
+    def close(self, error: RequestFailed | None) -> None:
+        self.error = error
+        self.over = True
+        self._news.fire()
+
+    async def read(self, after: int) -> AsyncGenerator[Event, None]:
+        """Events number `after` + 1 and on, to the end. Raises the stream's own RequestFailed."""
+        self.readers += 1
+        read = sum(_size(event) for event in self.events[:after])
+        position = after
+        try:
+            while True:
+                while position < len(self.events):
+                    event = self.events[position]
+                    position += 1
+                    yield event
+                    read += _size(event)
+                    if read > self._furthest:
+                        self._furthest = read
+                        self._read.fire()
+                if self.over:
+                    break
+                await self._news.wait(LOOK_AGAIN_S)
+            if self.error is not None:
+                raise self.error
+        finally:
+            self.readers -= 1
+            self._read.fire()
+
+
+class Journals:
+    """Journals by request id."""
+
+    def __init__(self, clock: Clock, policy: JournalPolicy) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._journals: dict[str, Journal] = {}
+
+    def __len__(self) -> int:
+        return len(self._journals)
+
+    async def attach(
+        self,
+        request_id: str,
+        digest: bytes,
+        after: int,
+        begin: Callable[[], AsyncGenerator[Event, None]],
+    ) -> AsyncGenerator[Event, None]:
+        """The events of `request_id` from number `after` + 1 on; begun here if nobody has.
+
+        `digest` tells equal requests from different ones. Raises RequestFailed: the id was used for
+        another request, or `after` is beyond what there is.
+        """
+        journal = self._journals.get(request_id)
+        if journal is None:
+            if after > 0:
+                raise _gone(request_id)
+            journal = self._start(request_id, digest, begin)
+        elif journal.digest != digest:
+            raise _other(request_id)
+        elif after > len(journal.events):
+            raise _gone(request_id)
+        async with aclosing(journal.read(after)) as events:
+            async for event in events:
+                yield event
+
+    async def aclose(self) -> None:
+        """Cancel what still runs, and wait for it to be settled."""
+        tasks = [j.task for j in self._journals.values() if j.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._journals.clear()
+
+    def _start(
+        self, request_id: str, digest: bytes, begin: Callable[[], AsyncGenerator[Event, None]]
+    ) -> Journal:
+        self._make_room()
+        journal = self._journals[request_id] = Journal(digest)
+        loop = asyncio.get_running_loop()
+        journal.task = loop.create_task(self._run(request_id, journal, begin))
+        return journal
+
+    async def _run(
+        self,
+        request_id: str,
+        journal: Journal,
+        begin: Callable[[], AsyncGenerator[Event, None]],
+    ) -> None:
+        watch = asyncio.get_running_loop().create_task(self._watch(journal))
+        try:
+            async with aclosing(begin()) as events:
+                async for event in events:
+                    await journal.write(event)
+        except RequestFailed as error:
+            journal.close(error)
+        except asyncio.CancelledError:
+            journal.close(_abandoned(request_id))
+        else:
+            journal.close(None)
+        finally:
+            watch.cancel()
+            journal.task = None
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._policy.keep_s, self._forget, request_id, journal)
+
+    async def _watch(self, journal: Journal) -> None:
+        """Cancel a stream that nobody has read for `linger_s`."""
+        alone_since: float | None = None
+        period_s = min(max(self._policy.linger_s / 4, 0.05), 5.0)
+        while True:
+            await asyncio.sleep(period_s)
+            now = self._clock.now()
+            alone_since = None if journal.readers else (alone_since or now)
+            if alone_since is not None and now - alone_since >= self._policy.linger_s:
+                if journal.task is not None:
+                    journal.task.cancel()
+                return
+
+    def _forget(self, request_id: str, journal: Journal) -> None:
+        if self._journals.get(request_id) is journal:
+            del self._journals[request_id]
+
+    def _make_room(self) -> None:
+        while len(self._journals) >= self._policy.most:
+            oldest = next((k for k, j in self._journals.items() if j.over and not j.readers), None)
+            if oldest is None:
+                raise RequestFailed(
+                    Reason.QUEUE_FULL,
+                    "too many re-attachable streams are open; retry later or send no request_id",
+                    retry_after_s=1.0,
+                )
+            del self._journals[oldest]
+
+
+def _size(event: Event) -> int:
+    return len(event.text) if isinstance(event, Answer | Reasoning) else 0
+
+
+def _gone(request_id: str) -> RequestFailed:
+    return RequestFailed(
+        Reason.NOT_REPLAYABLE,
+        f"there is no stream {request_id} with so many events here any more; send the request "
+        "anew with after_sequence 0",
+        metadata={"request_id": request_id},
+    )
+
+
+def _other(request_id: str) -> RequestFailed:
+    return RequestFailed(
+        Reason.NOT_REPLAYABLE,
+        f"request_id {request_id} belongs to a different request; use a new UUID",
+        metadata={"request_id": request_id},
+    )
+
+
+def _abandoned(request_id: str) -> RequestFailed:
+    return RequestFailed(
+        Reason.NOT_REPLAYABLE,
+        f"stream {request_id} was given up because nobody read it; send the request anew",
+        metadata={"request_id": request_id},
+    )

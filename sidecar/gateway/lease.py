@@ -1,0 +1,314 @@
+"""The lease: permission for one attempt. Here, and nowhere else, a request waits.
+
+An empty bucket, an open breaker, a resting key, a backoff: each says from when. The wait is for the
+smallest of these over all (target, key) pairs of the route; to change key, to fail over, to wait or
+to give up because the deadline comes first are outcomes of that one minimum.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import msgspec
+
+from sidecar.core.clock import Clock
+from sidecar.core.failure import Cause, Reason, RequestFailed, Violation
+from sidecar.failover.session import Session
+from sidecar.gateway.line import Line, World
+from sidecar.gateway.pulse import Pulse
+from sidecar.keys.ring import Key, KeyRing, Standing
+from sidecar.limits.bucket import Bucket, Cost, Dimension
+from sidecar.limits.store import Candidate, Granted, Refused, Reservation, Store
+from sidecar.routing.router import NEVER, Option, pick
+
+# How far ahead a slot may be committed in the store (limits reference, decision 5: 0.25 to 1 s).
+HORIZON_S = 0.5
+# A concurrency lease that is not renewed is free again after this: a killed pod's slots come back
+# (limits reference 5.3: within 15 s).
+LEASE_S = 15.0
+# Nothing is waited for longer than this without looking again: states may change elsewhere.
+LOOK_AGAIN_S = 5.0
+# And nobody looks again sooner than this, unless something changed: no store is polled.
+SHORTEST_LOOK_S = 0.005
+
+SCOPES = {"bucket": Reason.DEADLINE_TOO_SHORT, "backoff": Reason.DEADLINE_TOO_SHORT}
+DISABLED = {
+    Cause.CREDENTIAL: Reason.KEYS_REJECTED,
+    Cause.REGION: Reason.KEYS_REJECTED,
+    Cause.MODEL_ACCESS: Reason.KEYS_REJECTED,
+    Cause.QUOTA: Reason.SPEND_LIMIT,
+}
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """One attempt may be made: on `line` with `key`, within `reservation`."""
+
+    rank: int
+    line: Line
+    key: Key
+    reservation: Reservation
+    want: Want
+    generation: int
+    waited_s: float
+
+
+class Want(msgspec.Struct, frozen=True):
+    """What a request asks of the buckets, for every attempt it makes.
+
+    `thinks`: the caller allows reasoning; whether a target does it is the target's. `work_s` is the
+    share of the bottleneck bucket, for fairness. `input_bytes` of prompt, for learning.
+    """
+
+    cost: Cost
+    thinks: bool
+    work_s: float
+    input_bytes: int
+
+
+class Leases:
+    """Finds a lease for a session, waiting as long as its deadline allows."""
+
+    def __init__(self, clock: Clock, store: Store, ring: KeyRing, changed: Pulse) -> None:
+        self._clock = clock
+        self._store = store
+        self._ring = ring
+        self._changed = changed
+        self._held: dict[str, Reservation] = {}
+
+    async def renew(self) -> None:
+        """Keep the concurrency of everything in flight alive; runs until cancelled."""
+        while True:
+            await asyncio.sleep(LEASE_S / 3)
+            for reservation in list(self._held.values()):
+                self._store.renew(reservation)
+
+    def settle(self, reservation: Reservation, used: Cost) -> None:
+        """Give back what a lease took and did not use, and let whoever waits look again."""
+        self._held.pop(reservation.id, None)
+        self._store.settle(reservation, used)
+        self._changed.fire()
+
+    async def acquire(self, session: Session, world: World, want: Want) -> Lease:
+        """The lease for the next attempt of `session`.
+
+        Raises RequestFailed when none can be had before the deadline; then nothing was taken.
+        """
+        began = self._clock.now()
+        while True:
+            now = self._clock.now()
+            search = _Search(session, world, want, self._ring, self._store, now)
+            choice = search.choice()
+            if choice is None or choice.ready_at > session.request.deadline:
+                raise search.refusal(choice)
+            if choice.ready_at > now + HORIZON_S:
+                await self._changed.wait(min(choice.ready_at - now, LOOK_AGAIN_S))
+                continue
+            lease = await self._take(search, choice, began)
+            if lease is not None:
+                return lease
+
+    async def _take(self, search: _Search, choice: Option, began: float) -> Lease | None:
+        """Take for the chosen target with whichever of its keys is best; None: look again."""
+        line, keys, candidates = search.candidates(choice)
+        priority = search.session.request.completion.priority
+        answer = await self._store.take(
+            candidates,
+            search.want.cost,
+            priority=priority,
+            horizon_s=HORIZON_S,
+            lease_s=LEASE_S,
+            policy=search.world.policy,
+        )
+        if isinstance(answer, Refused):
+            await self._after_refusal(answer, search)
+            return None
+        key = keys[answer.index]
+        try:
+            return await self._leave(search, choice, line, key, answer, began)
+        except BaseException:
+            self.settle(answer.reservation, NOTHING_USED)
+            raise
+
+    async def _leave(
+        self,
+        search: _Search,
+        choice: Option,
+        line: Line,
+        key: Key,
+        granted: Granted,
+        began: float,
+    ) -> Lease | None:
+        """Wait for the committed slot, then check again what the wait may have changed."""
+        if (wait_s := granted.leave_at - self._clock.now()) > 0:
+            await asyncio.sleep(wait_s)
+        now = self._clock.now()
+        model = line.target.model
+        if line.breaker.ready_at(now) > now or self._ring.standing(key, model, now).ready_at > now:
+            self.settle(granted.reservation, NOTHING_USED)
+            return None
+        self._held[granted.reservation.id] = granted.reservation
+        self._ring.admitted(key, model, now)
+        return Lease(
+            rank=choice.rank,
+            line=line,
+            key=key,
+            reservation=granted.reservation,
+            want=search.want,
+            generation=line.breaker.admit(now),
+            waited_s=now - began,
+        )
+
+    async def _after_refusal(self, refused: Refused, search: _Search) -> None:
+        if refused.never:
+            raise _too_large(refused.bucket)
+        now = self._clock.now()
+        if refused.ready_at > search.session.request.deadline:
+            raise search.refusal_by_store(refused)
+        await self._changed.wait(min(max(refused.ask_at - now, SHORTEST_LOOK_S), LOOK_AGAIN_S))
+
+
+NOTHING_USED = Cost(requests=0)
+
+
+class _Search:
+    """One look at everything that could serve the session, at one moment."""
+
+    def __init__(
+        self, session: Session, world: World, want: Want, ring: KeyRing, store: Store, now: float
+    ) -> None:
+        self.session = session
+        self.world = world
+        self.want = want
+        self._ring = ring
+        self._store = store
+        self._now = now
+        self._lines = [world.line(target) for target in session.route.targets]
+        self._standings: list[Standing] = []
+        self._priority = session.request.completion.priority
+        self._too_small: Candidate | None = None
+
+    def choice(self) -> Option | None:
+        return pick(self._options(), self._now, self.session.route.patience_s)
+
+    def candidates(self, choice: Option) -> tuple[Line, list[Key], list[Candidate]]:
+        """All keys of the chosen target that are no later than the horizon, for the store."""
+        line = self._lines[choice.rank]
+        latest = max(choice.ready_at, self._now + HORIZON_S)
+        keys, candidates = [], []
+        for key in self._ring.keys(line.target.provider):
+            ready_at, _ = self._obstacle(choice.rank, line, key)
+            if ready_at <= latest:
+                keys.append(key)
+                candidates.append(self._candidate(line, key, ready_at))
+        return line, keys, candidates
+
+    def refusal(self, choice: Option | None) -> RequestFailed:
+        """Why no lease can be had in time."""
+        if choice is not None:
+            return self._too_late(choice)
+        if self.session.failures:
+            return self.session.error()
+        if self._too_small is not None:
+            return _too_large(bucket_too_small(self._too_small, self.want.cost))
+        disabled = [s.cause for s in self._standings if s.disabled and s.cause is not None]
+        if disabled:
+            return _keys_disabled(disabled[0], self._standings)
+        return RequestFailed(
+            Reason.NO_TARGET_READY,
+            f"no target of {self.session.route.name!r} has a key; add keys to its providers",
+            metadata={"route": self.session.route.name},
+        )
+
+    def refusal_by_store(self, refused: Refused) -> RequestFailed:
+        name = refused.bucket.id if refused.bucket else self.session.route.name
+        return self._late(refused.ready_at, "bucket", name)
+
+    def _too_late(self, choice: Option) -> RequestFailed:
+        disabled = [s.cause for s in self._standings if s.disabled and s.cause is not None]
+        if disabled and len(disabled) == len(self._standings):
+            return _keys_disabled(disabled[0], self._standings)
+        if self.session.failures and choice.blocked_by[0] != "bucket":
+            return self.session.error()
+        return self._late(choice.ready_at, *choice.blocked_by)
+
+    def _late(self, ready_at: float, kind: str, name: str) -> RequestFailed:
+        wait_s = ready_at - self._now
+        left_s = max(self.session.request.deadline - self._now, 0.0)
+        return RequestFailed(
+            SCOPES.get(kind, Reason.NO_TARGET_READY),
+            f"{kind} {name} is free in {wait_s:.3f} s but the deadline is in {left_s:.3f} s; "
+            "retry after that time or allow a longer deadline",
+            retry_after_s=wait_s,
+            violations=(Violation(name, f"{kind}: next free in {wait_s:.3f} s"),),
+            metadata={"obstacle": kind, "subject": name, "route": self.session.route.name},
+        )
+
+    def _options(self) -> Iterator[Option]:
+        for rank, line in enumerate(self._lines):
+            for index, key in enumerate(self._ring.keys(line.target.provider)):
+                ready_at, blocked_by = self._obstacle(rank, line, key)
+                if ready_at != NEVER:
+                    candidate = self._candidate(line, key, ready_at)
+                    bucket_at = self._store.ready_at(candidate, self.want.cost, self._priority)
+                    if bucket_at == NEVER:
+                        self._too_small = self._too_small or candidate
+                    if bucket_at > ready_at:
+                        ready_at, blocked_by = bucket_at, ("bucket", _tightest(candidate))
+                yield Option(rank, index, rank, ready_at, blocked_by)
+
+    def _obstacle(self, rank: int, line: Line, key: Key) -> tuple[float, tuple[str, str]]:
+        """From when everything except the buckets allows this pair, and what is latest."""
+        now = self._now
+        latest, what = self.session.ready_at(rank, now), ("backoff", line.target.name)
+        breaker_at = line.breaker.ready_at(now)
+        if breaker_at > latest:
+            latest, what = breaker_at, ("breaker", line.target.name)
+        standing = self._ring.standing(key, line.target.model, now)
+        self._standings.append(standing)
+        if standing.ready_at > latest:
+            latest = standing.ready_at
+            limited = standing.cause is Cause.RATE_LIMITED
+            what = ("bucket" if limited else "key", f"{key.provider}/{standing.scope}")
+        return latest, what if latest > now else ("", "")
+
+    def _candidate(self, line: Line, key: Key, ready_at: float) -> Candidate:
+        return Candidate(
+            key=f"{key.provider}/{key.alias}",
+            buckets=line.buckets(key, self.want.thinks and line.target.reasoning),
+            ready_at=ready_at,
+        )
+
+
+def _tightest(candidate: Candidate) -> str:
+    return candidate.buckets[0].id if candidate.buckets else candidate.key
+
+
+def _keys_disabled(cause: Cause, standings: list[Standing]) -> RequestFailed:
+    scopes = ", ".join(dict.fromkeys(s.scope for s in standings if s.disabled))
+    reason = DISABLED[cause]
+    advice = "add money" if reason is Reason.SPEND_LIMIT else "replace the keys"
+    return RequestFailed(
+        reason,
+        f"no usable key: {scopes} disabled ({cause.value}); {advice} at the provider",
+        metadata={"cause": cause.value, "scopes": scopes},
+    )
+
+
+def bucket_too_small(candidate: Candidate, cost: Cost) -> Bucket | None:
+    """The bucket that can never hold `cost`."""
+    rates = (b for b in candidate.buckets if b.dimension is not Dimension.CONCURRENCY)
+    return next((b for b in rates if cost.of(b.dimension) > b.burst), None)
+
+
+def _too_large(bucket: Bucket | None) -> RequestFailed:
+    name = bucket.id if bucket else ""
+    most = str(bucket.burst if bucket and bucket.burst else bucket.limit if bucket else 0)
+    return RequestFailed(
+        Reason.REQUEST_EXCEEDS_LIMIT,
+        f"the request is larger than {name} can ever hold ({most}); make it smaller or raise the "
+        "limit's burst",
+        violations=(Violation(name, f"holds at most {most}"),),
+        metadata={"subject": name, "most": most},
+        field="completion",
+    )

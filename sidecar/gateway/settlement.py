@@ -1,0 +1,273 @@
+"""Settling: what an attempt leaves behind. Synchronous, once, on every way out.
+
+Key, breaker, buckets, ledger, span. Nothing here awaits, so no cancellation can split it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sidecar.core.events import AttemptSummary, Outcome, Saved
+from sidecar.core.failure import Failure
+from sidecar.core.money import FREE, cost_of
+from sidecar.core.money import Cost as Money
+from sidecar.core.usage import NOTHING, Usage
+from sidecar.failover.session import Finish, Plan, Session
+from sidecar.gateway.lease import Lease
+from sidecar.gateway.parts import Parts
+from sidecar.gateway.watchdog import Stage
+from sidecar.ledger.entry import Entry
+from sidecar.ledger.prices import Quote
+from sidecar.limits.bucket import Cost
+from sidecar.providers.dialect import Decoder
+from sidecar.telemetry.trace import RequestTrace
+
+
+class Settlement:
+    """Collects what is to be settled while an attempt runs, and settles it at its end."""
+
+    __slots__ = (
+        "_began",
+        "_began_ns",
+        "_decoder",
+        "_dispatched",
+        "_finish",
+        "_first_answer_s",
+        "_first_reasoning_s",
+        "_headers",
+        "_lease",
+        "_parts",
+        "_plan",
+        "_session",
+        "_settled",
+        "_stage",
+        "_status",
+        "_trace",
+    )
+
+    def __init__(
+        self, parts: Parts, session: Session, lease: Lease, plan: Plan, trace: RequestTrace
+    ) -> None:
+        line = lease.line
+        self._parts = parts
+        self._session = session
+        self._lease = lease
+        self._plan = plan
+        self._began = parts.clock.now()
+        self._began_ns = parts.clock.wall_ns()
+        self._dispatched = False
+        self._settled = False
+        self._finish: Finish | None = None
+        self._decoder: Decoder | None = None
+        self._headers: Mapping[str, str] = {}
+        self._status = 0
+        self._stage: Stage | None = None
+        self._first_reasoning_s: float | None = None
+        self._first_answer_s: float | None = None
+        parts.traffic.began(line.target.name, lease.key.provider, lease.key.alias, self._began_ns)
+        self._trace = trace.attempt(
+            number=plan.number,
+            provider=line.system,
+            model=line.target.model,
+            key_alias=lease.key.alias,
+            cause=plan.cause,
+            continuation=plan.start.continuation,
+            server_address=line.address,
+            server_port=line.port,
+            now_ns=self._began_ns,
+        )
+
+    # -- while it runs -----------------------------------------------------------------------
+
+    @property
+    def traceparent(self) -> str:
+        return self._trace.traceparent
+
+    def dispatched(self, dropped: tuple[str, ...]) -> None:
+        """The request is about to go out; from here on it may be billed."""
+        self._dispatched = True
+        self._session.dropped.update(dropped)
+
+    def responded(self, status: int, headers: Mapping[str, str]) -> None:
+        """Response headers are here."""
+        now = self._parts.clock.now()
+        self._session.stamps.connect_s = now - self._began
+        self._trace.responded(status, self._parts.clock.wall_ns())
+        self._headers = headers
+        self._status = status
+
+    def answering(self, decoder: Decoder) -> None:
+        """The provider has accepted the request and bills it, whatever becomes of us."""
+        self._decoder = decoder
+        usage = self._usage()
+        quote = self._quote(usage)
+        money = cost_of(usage, quote.price)
+        now = self._parts.clock.now()
+        self._parts.ledger.hold(
+            self._entry(Outcome.INTERRUPTED, "", usage, money, quote.tier, now)
+        )
+
+    def phase(self, stage: Stage) -> None:
+        """A delta of `stage` was handed on; the first of each is stamped."""
+        if stage is self._stage:
+            return
+        self._stage = stage
+        since_s = self._parts.clock.now() - self._session.request.received
+        if stage is Stage.REASONING and self._first_reasoning_s is None:
+            self._first_reasoning_s = since_s
+        elif stage is Stage.ANSWER and self._first_answer_s is None:
+            self._first_answer_s = since_s
+        self._session.stamps.saw(stage is Stage.ANSWER, since_s)
+        name = "answer" if stage is Stage.ANSWER else "reasoning"
+        self._trace.phase(name, self._parts.clock.wall_ns())
+
+    # -- at the end --------------------------------------------------------------------------
+
+    def completed(self) -> None:
+        lease, now = self._lease, self._parts.clock.now()
+        self._parts.ring.succeeded(lease.key, lease.line.target.model)
+        lease.line.breaker.succeeded(lease.generation, now)
+        assert self._decoder is not None
+        report = self._decoder.report
+        assert report.finish_reason is not None
+        self._finish = Finish(report.finish_reason, report.response_model, report.response_id)
+        late = report.late_error.cause.value if report.late_error is not None else ""
+        self._close(Outcome.COMPLETED, late, now)
+
+    def failed(self, failure: Failure) -> None:
+        lease, now = self._lease, self._parts.clock.now()
+        self._parts.ring.failed(lease.key, lease.line.target.model, failure, now)
+        if failure.verdict.trips_breaker:
+            lease.line.breaker.failed(lease.generation, now)
+        else:
+            lease.line.breaker.excluded(lease.generation, now)
+        self._close(self._session.outcome_of(self._plan), failure.cause.value, now)
+
+    def abandoned(self, outcome: Outcome) -> None:
+        """The caller went away (or a hedge lost): nobody is to blame, what was used is paid."""
+        lease, now = self._lease, self._parts.clock.now()
+        self._parts.ring.excluded(lease.key, lease.line.target.model)
+        lease.line.breaker.excluded(lease.generation, now)
+        self._close(outcome, "", now)
+
+    def _close(self, outcome: Outcome, reason: str, now: float) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        usage = self._usage()
+        self._parts.leases.settle(self._lease.reservation, self._used(usage))
+        key = self._lease.key
+        self._parts.traffic.ended(self._lease.line.target.name, key.provider, key.alias, reason)
+        quote = self._quote(usage)
+        money = FREE if self._decoder is None else cost_of(usage, quote.price)
+        if self._finish is not None:
+            output_price = quote.price.output if quote.price is not None else 0
+            self._session.completed(self._plan, self._finish, output_price)
+        self._session.ended(self._summary(outcome, reason, usage, money, now))
+        self._parts.ledger.record(self._entry(outcome, reason, usage, money, quote.tier, now))
+        self._trace.finish(
+            outcome=outcome,
+            reason=reason,
+            usage=usage,
+            cost=money,
+            now_ns=self._parts.clock.wall_ns(),
+        )
+        self._learn(outcome, usage)
+
+    def _learn(self, outcome: Outcome, usage: Usage) -> None:
+        """What the provider told makes the next estimate better; our own counts would not."""
+        if usage.estimated or self._plan.start.prefix is not None:
+            return
+        want, target = self._lease.want, self._lease.line.target
+        klass = "reasoning" if want.thinks and target.reasoning else "plain"
+        caller = self._session.request.completion.caller
+        used = Cost(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+        whole = outcome is Outcome.COMPLETED
+        self._parts.estimator.learn(target.model, klass, caller, want.input_bytes, used, whole)
+
+    def _usage(self) -> Usage:
+        """What the provider told, else what was counted: input estimated, output by its pieces."""
+        if self._decoder is None:
+            return NOTHING
+        told = self._decoder.report.usage
+        if told is not None:
+            return told
+        reasoning, answer = self._decoder.pieces
+        return Usage(
+            input_tokens=self._lease.want.cost.input_tokens,
+            output_tokens=reasoning + answer,
+            reasoning_tokens=reasoning,
+            estimated=True,
+        )
+
+    def _used(self, usage: Usage) -> Cost:
+        """For the buckets. A request that never left is given back; one that was sent and not
+        answered keeps its input (limits reference 1.3: never 0 after dispatch)."""
+        if not self._dispatched:
+            return Cost(requests=0)
+        if self._decoder is None:
+            return Cost(input_tokens=self._lease.want.cost.input_tokens)
+        return Cost(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+
+    def _quote(self, usage: Usage) -> Quote:
+        """The price at the attempt's start: a tier that changes in mid-stream does not count."""
+        target = self._lease.line.target
+        return self._parts.prices.quote(
+            target.provider,
+            target.model,
+            self._began_ns,
+            usage.input_tokens,
+            self._served(),
+        )
+
+    def _served(self) -> str:
+        """The model that the provider said it served, "" if it said nothing."""
+        return self._decoder.report.response_model if self._decoder is not None else ""
+
+    def _summary(
+        self, outcome: Outcome, reason: str, usage: Usage, money: Money, now: float
+    ) -> AttemptSummary:
+        plan, target = self._plan, self._lease.line.target
+        return AttemptSummary(
+            number=plan.number,
+            provider=target.provider,
+            model=target.model,
+            key_alias=plan.key_alias,
+            cause=plan.cause,
+            continuation=plan.start.continuation,
+            outcome=outcome,
+            reason=reason,
+            usage=usage,
+            cost=money,
+            duration_s=now - self._began,
+        )
+
+    def _entry(
+        self, outcome: Outcome, reason: str, usage: Usage, money: Money, tier: str, now: float
+    ) -> Entry:
+        plan, lease, request = self._plan, self._lease, self._session.request
+        return Entry(
+            request_id=request.id,
+            attempt=plan.number,
+            started_ns=self._began_ns,
+            ended_ns=self._parts.clock.wall_ns(),
+            provider=lease.line.target.provider,
+            model=lease.line.target.model,
+            account=lease.key.account,
+            key_alias=lease.key.alias,
+            cause=plan.cause,
+            continuation=plan.start.continuation,
+            outcome=outcome,
+            reason=reason,
+            usage=usage,
+            cost=money,
+            tier=tier,
+            response_model=self._served(),
+            caller=request.completion.caller,
+            labels=request.completion.labels,
+            route=self._session.route.name,
+            duration_s=now - self._began,
+            first_reasoning_s=self._first_reasoning_s,
+            first_answer_s=self._first_answer_s,
+            saved=self._session.saved if outcome is Outcome.COMPLETED else Saved(),
+        )

@@ -1,0 +1,5 @@
+"""Why the daemon cannot serve at all."""
+
+
+class CannotListen(Exception):
+    """An address cannot be served; the text says which, why, and what to do."""
