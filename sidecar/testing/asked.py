@@ -1,0 +1,228 @@
+"""A request as the fake provider reads it, and what its model would say to it."""
+
+from __future__ import annotations
+
+import enum
+import json
+
+import msgspec
+from msgspec.structs import replace
+
+from sidecar.core.request import Prefix
+from sidecar.core.usage import Usage
+from sidecar.testing.texts import DEMO, Writing, input_tokens, pieces, rest_after, written
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """An HTTP request; header names are lower case, `path` has its query still on it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class OnPrefix(enum.Enum):
+    """What a model makes of the text so far that a request ends with.
+
+    ECHO: repeats it, then goes on. RESTART: writes its answer anew. REFUSE: 400.
+    """
+
+    CONTINUE = "continue"
+    ECHO = "echo"
+    RESTART = "restart"
+    REFUSE = "refuse"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request in the words of no dialect. `flavour` is the provider within the dialect.
+
+    `texts` is what the input is billed by. `prefix` is the text so far, where the request ends
+    with an assistant's turn; `on_prefix` what this dialect and flavour make of it.
+    """
+
+    dialect: str
+    flavour: str
+    model: str
+    stream: bool
+    texts: tuple[str, ...]
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    thinking: bool = True
+    include_usage: bool = False
+    tools: tuple[str, ...] = ()
+    after_tool: bool = False
+    prefix: Prefix | None = None
+    on_prefix: OnPrefix = OnPrefix.RESTART
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How a model behaves when nothing goes wrong. Times in seconds.
+
+    The defaults are the failure card's: 60 words, 15 ms between two tokens. `told` is what its
+    usage says: the truth ("exact"), nothing ("none") or zeros ("zero": then it bills nothing).
+    `on_prefix` None leaves it to the dialect.
+    """
+
+    reasoning_words: int = 0
+    answer_words: int = 60
+    tool_calls: int = 0
+    style: str = "plain"
+    writing: Writing | None = None
+    seed: int | None = None
+    pace_s: float = 0.015
+    think_tags: bool = False
+    on_prefix: OnPrefix | None = None
+    told: str = "exact"
+    cached_tokens: int = 0
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A tool call; `pieces` are its arguments, token by token."""
+
+    index: int
+    id: str
+    name: str
+    pieces: tuple[str, ...]
+
+
+class Speech(msgspec.Struct, frozen=True):
+    """What is going to be said, token by token; `finish` is stop, length or tool_calls."""
+
+    reasoning: tuple[str, ...]
+    answer: tuple[str, ...]
+    calls: tuple[Call, ...]
+    finish: str
+    usage: Usage
+
+
+def compose(asked: Asked, plan: Plan) -> Speech:
+    """All that the model says to this request, its maximum of tokens and its stops applied."""
+    whole = text_for(asked, plan)
+    calls = _calls(asked, plan)
+    said = _after_prefix(asked, plan, whole)
+    answer, stopped = _until_stop(said.answer, asked.stop) if not calls else ("", False)
+    budget = Budget(asked.max_tokens)
+    reasoning = budget.take(pieces(said.reasoning))
+    spoken = budget.take(pieces(answer))
+    called = tuple(_within(budget, call) for call in calls if budget.left != 0)
+    finish = "length" if budget.short else "tool_calls" if calls and not stopped else "stop"
+    return Speech(reasoning, spoken, called, finish, _usage(asked, plan, reasoning, spoken, called))
+
+
+def text_for(asked: Asked, plan: Plan) -> Writing:
+    """The model's whole text, as if there were neither prefix nor limit.
+
+    The seed is the plan's, else the request's `seed`, else 0: so a checker knows the text that a
+    request must end with, whatever provider served it.
+    """
+    if plan.writing is not None:
+        whole = plan.writing
+    else:
+        seed = plan.seed if plan.seed is not None else asked.seed or 0
+        whole = written(seed, plan.reasoning_words, plan.answer_words, plan.style)
+    return whole if asked.thinking else Writing("", whole.answer)
+
+
+class Budget:
+    """Tokens that may still be said; `short` once there were more of them than that."""
+
+    def __init__(self, tokens: int | None) -> None:
+        self.left = tokens
+        self.short = False
+
+    def take(self, tokens: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+        if self.left is None:
+            return tuple(tokens)
+        taken = tuple(tokens[: self.left])
+        self.left -= len(taken)
+        self.short = self.short or len(taken) < len(tokens)
+        return taken
+
+
+def _after_prefix(asked: Asked, plan: Plan, whole: Writing) -> Writing:
+    prefix, way = asked.prefix, plan.on_prefix or asked.on_prefix
+    if prefix is None or way in (OnPrefix.RESTART, OnPrefix.REFUSE):
+        return whole
+    reasoning = "" if prefix.answer else rest_after(whole.reasoning, prefix.reasoning)
+    answer = rest_after(whole.answer, prefix.answer) if prefix.answer else whole.answer
+    if way is OnPrefix.CONTINUE:
+        return Writing(reasoning, answer)
+    # An echo repeats the text that the phase it goes on with had so far.
+    if prefix.answer:
+        return Writing("", prefix.answer + answer)
+    return Writing(prefix.reasoning + reasoning, answer)
+
+
+def _until_stop(text: str, stops: tuple[str, ...]) -> tuple[str, bool]:
+    found = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
+    return (text[: min(found)], True) if found else (text, False)
+
+
+def _calls(asked: Asked, plan: Plan) -> tuple[Call, ...]:
+    if asked.after_tool:
+        return ()
+    return tuple(_call(index, asked) for index in range(plan.tool_calls))
+
+
+def _call(index: int, asked: Asked) -> Call:
+    name = asked.tools[index % len(asked.tools)] if asked.tools else "get_departures"
+    arguments = {
+        "station": f"Harbour {index}",
+        "platform": index + 1,
+        "notes": "the 8:15 waits for the ferry, says the driver of the northern line",
+        "tags": ["express", "üñí 🚂", 'quoted "text"'],
+    }
+    text = json.dumps(arguments, ensure_ascii=False)
+    return Call(index, f"call_{index:02d}_fake", name, tuple(pieces(text)))
+
+
+def _within(budget: Budget, call: Call) -> Call:
+    return replace(call, pieces=budget.take(call.pieces))
+
+
+def _usage(
+    asked: Asked,
+    plan: Plan,
+    reasoning: tuple[str, ...],
+    answer: tuple[str, ...],
+    calls: tuple[Call, ...],
+) -> Usage:
+    if plan.told == "zero":
+        return Usage()
+    arguments = sum(len(call.pieces) for call in calls)
+    sent = input_tokens(asked.texts)
+    return Usage(
+        input_tokens=sent,
+        cached_input_tokens=min(plan.cached_tokens, sent),
+        output_tokens=len(reasoning) + len(answer) + arguments,
+        reasoning_tokens=len(reasoning),
+    )
+
+
+BASES: tuple[tuple[str, str], ...] = (
+    ("fake-demo", "a readable text about headways: reasoning, then an answer"),
+    ("fake-reasoner-R-A", "R words of reasoning, then A words of answer"),
+    ("fake-tools-R-N", "R words of reasoning, then N tool calls"),
+    ("fake-A", "A words of answer, no reasoning (the card's healthy model is fake-60)"),
+)
+
+
+def base_plan(name: str, usual: Plan) -> Plan | None:
+    """The plan that the first part of a model's name stands for; None if it stands for none.
+
+    What the name does not say is as in `usual`.
+    """
+    words = name.split("-")
+    numbers = tuple(int(word) for word in words if word.isdigit())
+    match "-".join(word for word in words if not word.isdigit()), numbers:
+        case "fake", (answer,):
+            return replace(usual, reasoning_words=0, answer_words=answer)
+        case "fake-reasoner", (reasoning, answer):
+            return replace(usual, reasoning_words=reasoning, answer_words=answer)
+        case "fake-tools", (reasoning, calls):
+            return replace(usual, reasoning_words=reasoning, answer_words=0, tool_calls=calls)
+        case "fake-demo", ():
+            return replace(usual, writing=DEMO)
+    return None

@@ -1,0 +1,71 @@
+"""From the bytes of a request to what it asks, and from a refusal back to bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from sidecar.testing.actions import Action, Finish, Head, Send
+from sidecar.testing.asked import Asked, Incoming
+from sidecar.testing.dialects import DIALECTS
+from sidecar.testing.dialects.base import BadRequest, Dialect, Refusal
+from sidecar.testing.exchange import Facts
+from sidecar.testing.refusals import KINDS
+
+
+def dialect_of(path: str) -> Dialect | None:
+    """The dialect that is spoken at `path`; None if it is no endpoint of any."""
+    bare = _bare(path)
+    return next((dialect for dialect in DIALECTS if dialect.path.fullmatch(bare)), None)
+
+
+def read(facts: Facts, dialect: Dialect) -> Asked:
+    """Read the body, and note in `facts` what it says. Raises BadRequest."""
+    match = dialect.path.fullmatch(_bare(facts.incoming.path))
+    assert match is not None
+    try:
+        body = msgspec.json.decode(facts.incoming.body)
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"the body is no JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise BadRequest("the body must be an object")
+    facts.body = body
+    asked = dialect.parse(facts.incoming, match, body)
+    facts.flavour, facts.model, facts.stream = asked.flavour, asked.model, asked.stream
+    facts.prefix = asked.prefix
+    return asked
+
+
+def secret_in(incoming: Incoming, dialect: Dialect) -> str:
+    """The key that a request carries, "" if none: bearer token, or the dialect's own header."""
+    bearer = incoming.headers.get("authorization", "")
+    own = incoming.headers.get(dialect.key_header, "")
+    return bearer.removeprefix("Bearer ").strip() or own
+
+
+def refusal(kind: str, message: str = "", status: int = 0) -> Refusal:
+    """A refusal with the usual message and status of its kind, unless others are given."""
+    row = KINDS[kind]
+    return Refusal(status or row.status, kind, message or row.message)
+
+
+def error_steps(dialect: Dialect, flavour: str, refused: Refusal) -> Iterator[Action]:
+    """An HTTP error in the dialect's words."""
+    return _answer(refused.status, dialect.refuse(refused, flavour), refused.headers)
+
+
+def json_steps(status: int, value: object) -> Iterator[Action]:
+    """Any other JSON answer."""
+    return _answer(status, msgspec.json.encode(value), ())
+
+
+def _answer(status: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> Iterator[Action]:
+    length = ("content-length", str(len(body)))
+    yield Head(status, (("content-type", "application/json"), length, *headers))
+    yield Send(body)
+    yield Finish()
+
+
+def _bare(path: str) -> str:
+    return path.partition("?")[0]

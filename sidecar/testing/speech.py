@@ -1,0 +1,96 @@
+"""The steps of an attempt in which nothing goes wrong. Faults change them afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from sidecar.testing.actions import Action, Begin, Finish, Head, Kind, Send, Wait
+from sidecar.testing.asked import Asked, Plan, Speech
+from sidecar.testing.dialects.base import Refusal, Renderer
+
+
+class Case(msgspec.Struct, frozen=True):
+    """All that a fault may look at.
+
+    `number` counts the attempts on this model name from 1, `key_number` those with this key on
+    it; `since_first_s` is the time since the first of them. `refuse` makes the steps of an HTTP
+    error in the dialect of the request.
+    """
+
+    asked: Asked
+    plan: Plan
+    speech: Speech
+    renderer: Renderer
+    headers: tuple[tuple[str, str], ...]
+    key: str
+    secret: str
+    number: int
+    key_number: int
+    since_first_s: float
+    wall_ns: int
+    refuse: Callable[[Refusal], Iterator[Action]]
+
+    @property
+    def is_sse(self) -> bool:
+        return self.asked.stream and self.renderer.content_type.startswith("text/event-stream")
+
+
+def healthy(case: Case) -> Iterator[Action]:
+    """The whole answer, as a stream or at once."""
+    return _stream(case) if case.asked.stream else _whole(case)
+
+
+def _stream(case: Case) -> Iterator[Action]:
+    yield Begin()
+    content_type = ("content-type", case.renderer.content_type)
+    yield Head(200, (content_type, ("cache-control", "no-cache"), *case.headers))
+    for data in case.renderer.opening():
+        yield Send(data, Kind.OPENING)
+    yield from _said(case)
+    usage = None if case.plan.told == "none" else case.speech.usage
+    for piece in case.renderer.closing(case.speech.finish, usage):
+        yield Send(piece.data, piece.kind)
+    yield Finish()
+
+
+def _said(case: Case) -> Iterator[Action]:
+    render, pause = case.renderer, Wait(case.plan.pace_s)
+    for text in case.speech.reasoning:
+        yield pause
+        yield from _carried(render.reasoning(text), Kind.REASONING)
+    for text in case.speech.answer:
+        yield pause
+        yield from _carried(render.answer(text), Kind.ANSWER)
+    for call in case.speech.calls:
+        for place, text in enumerate(call.pieces):
+            yield pause
+            yield from _carried(render.call(call, text, first=place == 0), Kind.TOOL)
+
+
+def _carried(events: list[bytes], kind: Kind) -> Iterator[Send]:
+    """The events of one token; it counts with the last, or with none if its text is hidden."""
+    for data in events[:-1]:
+        yield Send(data)
+    last = events[-1] if events else b""
+    if kind is Kind.REASONING:
+        yield Send(last, kind, reasoning=1)
+    else:
+        yield Send(last, kind, answer=1)
+
+
+def _whole(case: Case) -> Iterator[Action]:
+    yield Begin()
+    pause, speech = Wait(case.plan.pace_s), case.speech
+    for _ in speech.reasoning:
+        yield pause
+        yield Send(b"", Kind.REASONING, reasoning=1)
+    for _ in (*speech.answer, *(piece for call in speech.calls for piece in call.pieces)):
+        yield pause
+        yield Send(b"", Kind.ANSWER, answer=1)
+    body = case.renderer.whole(speech, None if case.plan.told == "none" else speech.usage)
+    length = ("content-length", str(len(body)))
+    yield Head(200, (("content-type", "application/json"), length, *case.headers))
+    yield Send(body, Kind.WHOLE)
+    yield Finish()
