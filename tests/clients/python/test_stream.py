@@ -296,12 +296,12 @@ def test_the_daemon_saying_unavailable_is_not_a_broken_connection(
     assert len(daemon.requests) == 1
 
 
-def test_a_deadline_ends_the_request_on_both_sides(daemon: Daemon, target: str, run: Run) -> None:
+def test_a_deadline_ends_the_request_on_both_sides(daemon: Daemon, local: str, run: Run) -> None:
     def wait(request: Any, context: Any) -> None:
         daemon.ended.wait(peer.PATIENCE_S)
 
     daemon.scripts = [peer.play_then(peer.first(), then=wait)]
-    error = failed(run(target, timeout_s=0.3))
+    error = failed(run(local, timeout_s=1.0))
     assert (error.code, error.reason) == (
         grpc.StatusCode.DEADLINE_EXCEEDED,
         "DEADLINE_EXCEEDED",
