@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from sidecar.core.money import Price, price_per_million
-from sidecar.ledger.calendar import EVERY_DAY, WORKDAYS, Window, days, wall_ns_of
 from sidecar.ledger.price_rule import PriceRule
+from sidecar.ledger.window import EVERY_DAY, WORKDAYS, Window, days, wall_ns_of
 
 PROVIDER = "deepseek"
 HOUR_S = 3600

@@ -44,6 +44,10 @@ class Position(NamedTuple):
 START = Position(0, 0)
 
 
+class UnreadableInbox(Exception):
+    """A segment, or a whole frame in it, that this version cannot read."""
+
+
 class Framed(NamedTuple):
     """An entry as it was read: where it ends, and whether it is final or held."""
 
@@ -63,16 +67,26 @@ def frame(entry: Entry, final: bool) -> bytes:
 
 def segments(ledger: Path) -> list[tuple[int, Path]]:
     """The segments there are, oldest first."""
-    found = ledger.parent.glob(f"{ledger.name}.inbox.*")
-    numbered = ((path.suffix.removeprefix("."), path) for path in found)
-    return sorted((int(number), path) for number, path in numbered if number.isdecimal())
+    prefix = f"{ledger.name}.inbox."
+    names = [path.name for path in ledger.parent.iterdir() if path.name.startswith(prefix)]
+    numbers = [name.removeprefix(prefix) for name in names]
+    return sorted((int(n), segment(ledger, int(n))) for n in numbers if n.isdecimal())
+
+
+def segment(ledger: Path, number: int) -> Path:
+    """The file of one segment."""
+    return ledger.with_name(f"{ledger.name}.inbox.{number}")
 
 
 def read(number: int, path: Path, offset: int = 0, end: int | None = None) -> Iterator[Framed]:
-    """The whole frames of one segment from `offset` up to `end`; stops before a torn one."""
+    """The whole frames of one segment from `offset` up to `end`; stops before a torn one.
+
+    Raises UnreadableInbox if another version wrote it, OSError if the disk fails.
+    """
     with path.open("rb") as file:
-        if file.read(len(MARK)) != MARK:
-            return
+        mark = file.read(len(MARK))
+        if mark != MARK[: len(mark)]:
+            raise UnreadableInbox(f"{path.name} is not an inbox that this Headway reads")
         place = max(offset, len(MARK))
         file.seek(place)
         data = file.read() if end is None else file.read(max(end - place, 0))
@@ -84,10 +98,18 @@ def _frames(number: int, place: int, data: bytes) -> Iterator[Framed]:
     while at + _HEAD.size <= len(data):
         kind, length, crc = _HEAD.unpack_from(data, at)
         payload = data[at + _HEAD.size : at + _HEAD.size + length]
-        if len(payload) < length or zlib.crc32(payload) != crc:
+        # No entry is empty, but a file that lost power may end in zeros.
+        if not length or len(payload) < length or zlib.crc32(payload) != crc:
             return
         at += _HEAD.size + length
-        yield Framed(Position(number, place + at), kind == FINAL, _decoder.decode(payload))
+        yield Framed(Position(number, place + at), kind == FINAL, _decoded(payload))
+
+
+def _decoded(payload: bytes) -> Entry:
+    try:
+        return _decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        raise UnreadableInbox(f"the inbox holds an entry of another version: {error}") from error
 
 
 class Inbox:
@@ -143,16 +165,17 @@ class Inbox:
             self._fd = -1
 
     def _open(self, number: int, carried: bytes) -> None:
-        path = self._ledger.with_name(f"{self._ledger.name}.inbox.{number}")
         # O_NONBLOCK means nothing for a file, but says to tools that watch for blocking calls
         # that this one goes to the page cache.
         flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(path, flags, 0o600)
+        fd = os.open(segment(self._ledger, number), flags, 0o600)
         start = MARK + carried
-        if os.write(fd, start) < len(start):
+        try:
+            if os.write(fd, start) < len(start):
+                raise OSError("no room for a new segment of the inbox")
+        except OSError:
             os.close(fd)
-            path.unlink(missing_ok=True)
-            raise OSError("no room for a new segment of the inbox")
+            raise
         self.close()
         self._fd, self._number, self._size, self._torn = fd, number, len(start), False
 

@@ -14,7 +14,7 @@ import msgspec
 
 from sidecar.core.clock import Clock
 from sidecar.ledger.entry import Entry, sane
-from sidecar.ledger.inbox import SEGMENT_BYTES, START, Inbox, Position, frame
+from sidecar.ledger.inbox import SEGMENT_BYTES, START, Inbox, Position, UnreadableInbox, frame
 from sidecar.ledger.query import UsageQuery, UsageReport
 from sidecar.ledger.writer import Stranded, Writer, open_writer
 
@@ -140,7 +140,7 @@ class Ledger:
         end, stranded = self._cut(), tuple(self._stranded)
         try:
             await self._on_thread(lambda: self._writer.take_over(end, stranded))
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnreadableInbox) as error:
             self._note(STORE, f"entries wait outside SQLite: {error}")
             self._arm("flush", RETRY_S, self.flush)
             return
@@ -180,6 +180,8 @@ class Ledger:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self.flush()
+        if self._stranded:
+            log.error("ledger %s: %d entries were never written", self._path, len(self._stranded))
         clean = not self._held and not self._troubles
         await self._on_thread(lambda: self._writer.close(clean))
         if self._thread is not None:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from sidecar.core.money import Price
-from sidecar.ledger.calendar import Window
+from sidecar.ledger.window import Window
 
 
 class PriceRule(msgspec.Struct, frozen=True):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
+import contextlib
 from pathlib import Path
 
 from sidecar.ledger.entry import Entry
 from sidecar.ledger.errors import LedgerUnavailable, Trouble
 from sidecar.ledger.inbox import Position, read, segments
 from sidecar.ledger.query import UsageQuery, UsageReport
-from sidecar.ledger.sqlite import Store
+from sidecar.ledger.sqlite import Store, told
 
 # How often a reader starts again because a running daemon removed a segment under its eyes.
 TRIES = 10
@@ -22,15 +22,11 @@ def read_usage(path: str, query: UsageQuery) -> UsageReport:
     ValueError for a group that does not exist.
     """
     store = Store.open_to_read(path)
-    try:
+    with told(path), contextlib.closing(store):
         for _ in range(TRIES):
             report = _try(store, Path(path), query)
             if report is not None:
                 return report
-    except sqlite3.DatabaseError as error:
-        raise LedgerUnavailable(Trouble.CORRUPT, path, str(error)) from error
-    finally:
-        store.close()
     raise LedgerUnavailable(Trouble.BUSY, path, "the inbox changed too fast to be read")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sidecar.ledger.entry import Entry
 from sidecar.ledger.errors import LedgerUnavailable, Trouble
-from sidecar.ledger.inbox import Position
+from sidecar.ledger.inbox import Position, UnreadableInbox
 from sidecar.ledger.query import UsageQuery, UsageReport, row, statement
 from sidecar.ledger.schema import INSERT, MIGRATIONS, NAMES, TABLE, line, migrate, version_of
 
@@ -45,7 +45,7 @@ class Store:
     @classmethod
     def open(cls, path: str) -> Store:
         """For writing; the file is made (mode 600) if it is not there, and migrated."""
-        with _told(path):
+        with told(path):
             if path != MEMORY:
                 _touch(Path(path))
             connection = sqlite3.connect(
@@ -63,7 +63,7 @@ class Store:
         """For reading, while a daemon may be writing. Changes nothing in the file."""
         if not Path(path).exists():
             raise LedgerUnavailable(Trouble.MISSING, path, "there is no such file")
-        with _told(path):
+        with told(path):
             uri = f"{Path(path).absolute().as_uri()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
             with _closed_on_error(connection):
@@ -128,7 +128,6 @@ def _ungrouped(query: UsageQuery) -> UsageQuery:
 
 
 def _touch(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
@@ -149,7 +148,8 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told(path: str) -> Iterator[None]:
+def told(path: str) -> Iterator[None]:
+    """Errors of SQLite, the disk and the inbox become LedgerUnavailable."""
     try:
         yield
     except sqlite3.Error as error:
@@ -158,3 +158,5 @@ def _told(path: str) -> Iterator[None]:
         raise LedgerUnavailable(trouble, path, str(error)) from error
     except OSError as error:
         raise LedgerUnavailable(Trouble.UNWRITABLE, path, str(error)) from error
+    except UnreadableInbox as error:
+        raise LedgerUnavailable(Trouble.NEWER, path, str(error)) from error

@@ -17,7 +17,7 @@ from sidecar.ledger.entry import Entry, lost
 from sidecar.ledger.errors import LedgerUnavailable, Trouble
 from sidecar.ledger.inbox import Inbox, Position, read, segments
 from sidecar.ledger.query import UsageQuery, UsageReport
-from sidecar.ledger.sqlite import MEMORY, Store
+from sidecar.ledger.sqlite import MEMORY, Store, told
 
 # An entry that the inbox could not take, numbered in the order of arrival.
 Stranded = tuple[int, Entry]
@@ -81,17 +81,14 @@ def open_writer(path: str, *, segment_bytes: int) -> tuple[Writer, Inbox | None]
     """Open the ledger and recover what the last run left. Raises LedgerUnavailable."""
     if path == MEMORY:
         return Writer(Store.open(path), None), None
-    ledger = Path(path)
-    store = Store.open(path)
-    try:
-        lock = _lock(ledger)
-        inbox = _recover(ledger, store, segment_bytes)
-    except OSError as error:
-        store.close()
-        raise LedgerUnavailable(Trouble.UNWRITABLE, path, str(error)) from error
-    except BaseException:
-        store.close()
-        raise
+    with told(path), contextlib.ExitStack() as undo:
+        # The lock comes first: nothing of a running daemon's is touched.
+        lock = _lock(Path(path))
+        undo.callback(os.close, lock)
+        store = Store.open(path)
+        undo.callback(store.close)
+        inbox = _recover(Path(path), store, segment_bytes)
+        undo.pop_all()
     return Writer(store, inbox, lock), inbox
 
 
@@ -120,16 +117,14 @@ def _replay(old: Sequence[tuple[int, Path]], done: Position) -> Iterator[Entry]:
 
 
 def _lock(ledger: Path) -> int:
-    fd = os.open(ledger.with_name(f"{ledger.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    """A lock that the system takes back when the process dies, however it dies."""
+    ledger.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
+    fd = os.open(ledger.with_name(f"{ledger.name}.lock"), flags, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
-        raise LedgerUnavailable(
-            Trouble.IN_USE, str(ledger), "another daemon writes to it"
-        ) from None
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.close(fd)
-        raise
+        detail = "another daemon writes to it"
+        raise LedgerUnavailable(Trouble.IN_USE, str(ledger), detail) from None
     return fd

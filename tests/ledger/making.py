@@ -1,13 +1,15 @@
-"""Entries for tests, and a clock that stands still."""
+"""Entries, prices and moments for tests, and a clock that stands still."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sidecar.core.events import AttemptCause, Continuation, Outcome, Saved
-from sidecar.core.money import Cost
+from sidecar.core.money import Cost, Price, price_per_million
 from sidecar.core.usage import Usage
 from sidecar.ledger.entry import Entry
+from sidecar.ledger.window import wall_ns_of
 
 # Monday 2026-11-02, 12:00 UTC.
 NOON_NS = 1_793_620_800_000_000_000
@@ -53,3 +55,18 @@ def entry(number: int = 1, **changes: Any) -> Entry:
         "saved": Saved(1, 2, 3),
     }
     return Entry(**(values | changes))
+
+
+def usd(inp: str, out: str, cached: str | None = None, written: str | None = None) -> Price:
+    """A price in dollars per million tokens."""
+    return Price(
+        price_per_million(inp),
+        price_per_million(out),
+        None if cached is None else price_per_million(cached),
+        None if written is None else price_per_million(written),
+    )
+
+
+def at(text: str) -> int:
+    """Wall nanoseconds of an ISO moment in UTC."""
+    return wall_ns_of(datetime.fromisoformat(text).replace(tzinfo=UTC))

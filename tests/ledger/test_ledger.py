@@ -3,8 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,11 @@ from sidecar.core.events import Outcome
 from sidecar.core.money import Cost
 from sidecar.core.usage import Usage
 from sidecar.ledger.entry import DAEMON_DIED
-from sidecar.ledger.errors import LedgerUnavailable, Trouble
-from sidecar.ledger.inbox import frame
-from sidecar.ledger.ledger import Ledger
+from sidecar.ledger.ledger import Ledger, LedgerState
 from sidecar.ledger.query import UsageQuery
 from sidecar.ledger.reader import read_usage
-from sidecar.ledger.writer import Writer, open_writer
+from sidecar.ledger.writer import Writer
+from tests.ledger.disk import full_beyond
 from tests.ledger.making import NOON_NS, StillClock, entry
 
 ALL = UsageQuery()
@@ -220,118 +218,6 @@ async def test_an_attempt_that_outlives_its_segment_is_still_found_after_a_kill(
     assert (report.total.attempts, report.total.estimated_attempts) == (39, 1)
 
 
-async def test_a_torn_last_frame_is_ignored(path: Path) -> None:
-    killed = left_as_by_a_kill(path)
-    killed.record(entry(1))
-    await abandon(killed)
-    with inbox_files(path)[0].open("ab") as file:
-        file.write(b"\x01\xff\x00")
-    again = Ledger.open(str(path), StillClock())
-    assert (await again.usage(ALL)).total.attempts == 1
-    await again.aclose()
-
-
-async def test_a_second_daemon_on_the_same_file_is_refused(ledger: Ledger, path: Path) -> None:
-    with pytest.raises(LedgerUnavailable, match="stop the other daemon") as caught:
-        Ledger.open(str(path), StillClock())
-    assert caught.value.trouble is Trouble.IN_USE
-
-
-async def test_the_files_are_for_their_owner_only(ledger: Ledger, path: Path) -> None:
-    ledger.record(entry(1))
-    await ledger.flush()
-    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    assert set(modes.values()) == {0o600}
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-
-
-def test_a_corrupt_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    path.write_bytes(b"this is not a database, it is a letter" * 100)
-    with pytest.raises(LedgerUnavailable, match="move the file away") as caught:
-        Ledger.open(str(path), StillClock())
-    assert caught.value.trouble is Trouble.CORRUPT
-
-
-def test_a_path_that_cannot_be_written_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerUnavailable, match="write access to the folder") as caught:
-        Ledger.open(str(tmp_path / "file" / "ledger.db"), StillClock())
-    assert caught.value.trouble is Trouble.UNWRITABLE
-
-
-def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(LedgerUnavailable, match="use the newer Headway"):
-        Ledger.open(str(path), StillClock())
-
-
-def test_reading_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LedgerUnavailable) as caught:
-        read_usage(str(tmp_path / "nothing.db"), ALL)
-    assert caught.value.trouble is Trouble.MISSING
-
-
-def full_disk() -> Callable[..., int]:
-    def write(fd: int, data: bytes) -> int:
-        raise OSError(28, "No space left on device")
-
-    return write
-
-
-async def test_a_full_disk_keeps_entries_in_memory_and_says_so(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger = Ledger.open(str(path), StillClock(), most_stranded=3)
-    monkeypatch.setattr(Writer, "take_over", _disk_full)
-    monkeypatch.setattr(os, "write", full_disk())
-    for number in range(5):
-        ledger.record(entry(number))
-    await ledger.flush()
-    state = ledger.state
-    assert (state.stranded, state.dropped) == (3, 2)
-    assert "No space left" in state.error
-    assert (await ledger.usage(ALL)).total.attempts == 3
-    monkeypatch.undo()
-    await ledger.aclose()
-
-
-async def test_entries_kept_in_memory_are_written_when_the_disk_has_room_again(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger = Ledger.open(str(path), StillClock())
-    with monkeypatch.context() as full:
-        full.setattr(os, "write", full_disk())
-        ledger.record(entry(1))
-        assert ledger.state.stranded == 1
-    ledger.record(entry(2))
-    await ledger.flush()
-    assert ledger.state == type(ledger.state)(str(path), 0, 0, 0, "")
-    await ledger.aclose()
-    assert read_usage(str(path), ALL).total.attempts == 2
-
-
-def _disk_full(*_: object) -> None:
-    raise sqlite3.OperationalError("database or disk is full")
-
-
-async def test_a_write_cut_short_by_a_full_disk_spoils_nothing_that_follows(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger = Ledger.open(str(path), StillClock())
-    real = os.write
-    with monkeypatch.context() as short:
-        short.setattr(os, "write", lambda fd, data: real(fd, data[:20]))
-        ledger.record(entry(1))
-    ledger.record(entry(2))
-    await ledger.flush()
-    await ledger.aclose()
-    assert read_usage(str(path), ALL).total.attempts == 2
-
-
 async def test_a_flush_that_nobody_waits_for_counts_once(ledger: Ledger) -> None:
     ledger.record(entry(1))
     impatient = asyncio.ensure_future(ledger.flush())
@@ -375,23 +261,50 @@ async def test_a_ledger_in_memory_answers_the_same_and_leaves_no_file(
     assert os.listdir(tmp_path) == []
 
 
-def test_an_inbox_of_many_segments_is_taken_over_whole(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    writer, inbox = open_writer(str(path), segment_bytes=1_000)
-    assert inbox is not None
-    for number in range(20):
-        if inbox.full:
-            inbox.rotate(b"")
-        inbox.append(frame(entry(number), final=True))
-    assert len(inbox_files(path)) > 3
-    writer.take_over(inbox.position, ())
-    assert writer.usage(ALL, ()).total.attempts == 20
-    assert len(inbox_files(path)) == 1
-    writer.close(clean=True)
-
-
 async def test_a_provider_that_reports_nonsense_does_not_stop_the_ledger(ledger: Ledger) -> None:
     ledger.record(entry(1, usage=Usage(10**30), cost=Cost(10**30), response_model="\ud800"))
     ledger.record(entry(2, labels=(("\udfff", "x"),)))
     assert (await ledger.usage(ALL)).total.attempts == 2
     assert ledger.state.error == ""
+
+
+async def test_a_full_disk_keeps_entries_in_memory_and_says_so(path: Path) -> None:
+    ledger = Ledger.open(str(path), StillClock(), most_stranded=3)
+    with full_beyond(100):
+        for number in range(5):
+            ledger.record(entry(number))
+        await ledger.flush()
+        report = await ledger.usage(ALL)
+    state = ledger.state
+    assert (state.stranded, state.dropped, report.total.attempts) == (3, 2, 3)
+    assert "the disk takes no entries" in state.error
+    assert "entries wait outside SQLite" in state.error
+    await ledger.aclose()
+    assert read_usage(str(path), ALL).total.attempts == 3
+
+
+async def test_a_disk_that_has_room_again_is_used_again(path: Path) -> None:
+    ledger = Ledger.open(str(path), StillClock())
+    with full_beyond(100):
+        ledger.record(entry(1))
+        await ledger.flush()
+    ledger.record(entry(2))
+    await ledger.flush()
+    assert ledger.state == LedgerState(str(path), 0, 0, 0, "")
+    assert (await ledger.usage(ALL)).total.attempts == 2
+    await ledger.aclose()
+
+
+async def test_trouble_is_logged_once_and_its_end_too(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger.open(str(path), StillClock())
+    with full_beyond(100):
+        for number in range(5):
+            ledger.record(entry(number))
+    ledger.record(entry(6))
+    await ledger.aclose()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert "the disk takes no entries" in lines[0]
+    assert "inbox works again" in lines[1]

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
-
 import pytest
 
-from sidecar.core.money import Price, price_per_million
-from sidecar.ledger.calendar import WORKDAYS, Window, wall_ns_of
+from sidecar.core.money import Price
 from sidecar.ledger.price_file import load
 from sidecar.ledger.price_rule import PriceRule
 from sidecar.ledger.prices import MOST_REMEMBERED, UNPRICED, PriceBook
-from tests.ledger.making import NOON_NS
+from tests.ledger.making import NOON_NS, usd
 
 NAMES = ("deepseek", "openai", "anthropic", "gemini", "mistral", "groq", "xai", "perplexity")
 
@@ -18,71 +14,6 @@ NAMES = ("deepseek", "openai", "anthropic", "gemini", "mistral", "groq", "xai", 
 @pytest.fixture(scope="module")
 def book() -> PriceBook:
     return PriceBook(dict.fromkeys(NAMES, ""), load(None, ""))
-
-
-def usd(inp: str, out: str, cached: str | None = None, written: str | None = None) -> Price:
-    return Price(
-        price_per_million(inp),
-        price_per_million(out),
-        None if cached is None else price_per_million(cached),
-        None if written is None else price_per_million(written),
-    )
-
-
-def at(text: str) -> int:
-    """Wall nanoseconds of an ISO moment in UTC."""
-    return wall_ns_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
-
-
-FLASH_OFF = usd("0.15", "0.60", "0.003")
-FLASH_PEAK = usd("0.30", "1.20", "0.006")
-PRO_OFF = usd("0.66", "1.98", "0.022")
-PRO_PEAK = usd("1.32", "3.96", "0.044")
-
-
-@pytest.mark.parametrize(
-    ("model", "moment", "price", "tier"),
-    [
-        # The table of the reference, on a Monday.
-        ("deepseek-flash", "2026-11-02T00:59:59", FLASH_OFF, "off-peak"),
-        ("deepseek-flash", "2026-11-02T01:00:00", FLASH_PEAK, "peak"),
-        ("deepseek-flash", "2026-11-02T03:59:59", FLASH_PEAK, "peak"),
-        ("deepseek-flash", "2026-11-02T04:00:00", FLASH_OFF, "off-peak"),
-        ("deepseek-flash", "2026-11-02T06:00:00", FLASH_PEAK, "peak"),
-        ("deepseek-flash", "2026-11-02T10:00:00", FLASH_OFF, "off-peak"),
-        ("deepseek-v4-pro", "2026-11-02T02:00:00", PRO_PEAK, "peak"),
-        ("deepseek-v4-pro", "2026-11-02T05:00:00", PRO_OFF, "off-peak"),
-        # Still called by its old name, served by flash.
-        ("deepseek-v4-flash", "2026-11-02T02:00:00", FLASH_PEAK, "peak"),
-        ("deepseek-reasoner", "2026-11-02T02:00:00", FLASH_PEAK, "peak"),
-        ("DeepSeek-Flash", "2026-11-02T02:00:00", FLASH_PEAK, "peak"),
-        # Saturday and Sunday; also a Saturday that is worked in exchange for a holiday.
-        ("deepseek-v4-pro", "2026-11-07T02:00:00", PRO_OFF, "off-peak"),
-        ("deepseek-v4-pro", "2026-11-08T07:00:00", PRO_OFF, "off-peak"),
-        ("deepseek-v4-pro", "2026-10-10T07:00:00", PRO_OFF, "off-peak"),
-        # Chinese public holidays on working days; the working day after them.
-        ("deepseek-v4-pro", "2026-09-25T02:00:00", PRO_OFF, "off-peak"),
-        ("deepseek-v4-pro", "2026-10-07T02:00:00", PRO_OFF, "off-peak"),
-        ("deepseek-v4-pro", "2026-10-08T02:00:00", PRO_PEAK, "peak"),
-        ("deepseek-v4-pro", "2027-02-05T02:00:00", PRO_OFF, "off-peak"),
-        # The history: two tiers since 2026-08-16 16:00 UTC, on all days for the first week.
-        ("deepseek-v4-pro", "2026-08-16T15:59:59", usd("0.435", "0.87", "0.003625"), "flat"),
-        ("deepseek-v4-pro", "2026-08-16T16:00:00", PRO_OFF, "off-peak"),
-        ("deepseek-v4-pro", "2026-08-22T02:00:00", PRO_PEAK, "peak"),
-        ("deepseek-v4-pro", "2026-08-23T02:00:00", PRO_OFF, "off-peak"),
-        ("deepseek-v4-flash", "2026-08-16T02:00:00", usd("0.14", "0.28", "0.0028"), "flat"),
-        ("deepseek-v4-flash", "2026-08-17T02:00:00", usd("0.44", "1.32", "0.014"), "peak"),
-        ("deepseek-v4-flash", "2026-08-17T05:00:00", usd("0.22", "0.66", "0.007"), "off-peak"),
-        ("deepseek-v4-flash", "2026-09-10T03:59:59", usd("0.44", "1.32", "0.014"), "peak"),
-        ("deepseek-v4-flash", "2026-09-10T06:00:00", FLASH_PEAK, "peak"),
-        ("deepseek-chat", "2025-12-01T02:00:00", usd("0.28", "0.42", "0.028"), "flat"),
-    ],
-)
-def test_deepseek_costs_what_its_page_says_at_that_hour(
-    book: PriceBook, model: str, moment: str, price: Price, tier: str
-) -> None:
-    quote = book.quote("deepseek", model, at(moment))
-    assert (quote.price, quote.tier) == (price, f"deepseek {tier}")
 
 
 @pytest.mark.parametrize(
@@ -198,18 +129,11 @@ def test_azure_sells_the_models_of_others_at_their_prices() -> None:
     assert book.quote("azure", "claude-opus-5", NOON_NS).tier.startswith("anthropic ")
 
 
-def test_deepseek_is_priced_without_the_library() -> None:
-    book = PriceBook({"deepseek": ""}, None)
-    assert book.quote("deepseek", "deepseek-flash", NOON_NS).price == FLASH_OFF
-    assert book.quote("deepseek", "gpt-5.4", NOON_NS) == UNPRICED
-
-
 MINE = usd("1", "2")
-NIGHT = Window(22 * 3600, 6 * 3600, WORKDAYS, zone=ZoneInfo("Europe/Berlin"))
 
 
-def configured(**conditions: object) -> PriceBook:
-    rule = PriceRule("mine", "model-*", MINE, "cheap", **conditions)  # type: ignore[arg-type]
+def configured() -> PriceBook:
+    rule = PriceRule("mine", "model-*", MINE, "cheap")
     return PriceBook({"mine": "https://api.openai.com/v1"}, load(None, ""), [rule])
 
 
@@ -233,44 +157,10 @@ def test_a_configured_price_can_be_zero() -> None:
     assert PriceBook({"vllm": ""}, None, [free]).quote("vllm", "x", NOON_NS).price == Price(0, 0)
 
 
-@pytest.mark.parametrize(
-    ("conditions", "moment", "holds"),
-    [
-        ({"since_ns": at("2026-11-02")}, "2026-11-01T23:59:59", False),
-        ({"since_ns": at("2026-11-02")}, "2026-11-02T00:00:00", True),
-        ({"until_ns": at("2026-11-02")}, "2026-11-01T23:59:59", True),
-        ({"until_ns": at("2026-11-02")}, "2026-11-02T00:00:00", False),
-        # Berlin is UTC+1 in November and UTC+2 in July. The window begins on working days only.
-        ({"windows": (NIGHT,)}, "2026-11-02T20:59:59", False),
-        ({"windows": (NIGHT,)}, "2026-11-02T21:00:00", True),
-        ({"windows": (NIGHT,)}, "2026-11-03T04:59:59", True),
-        ({"windows": (NIGHT,)}, "2026-11-03T05:00:00", False),
-        ({"windows": (NIGHT,)}, "2026-07-01T20:00:00", True),
-        ({"windows": (NIGHT,)}, "2026-11-07T04:00:00", True),
-        ({"windows": (NIGHT,)}, "2026-11-07T22:00:00", False),
-        ({"windows": (NIGHT,)}, "2026-11-09T04:00:00", False),
-        ({"windows": (Window(days_off=frozenset({date(2026, 11, 2)})),)}, "2026-11-02", False),
-        ({"windows": (Window(days_off=frozenset({date(2026, 11, 2)})),)}, "2026-11-03", True),
-        ({"windows": (Window(0, 60), Window(120, 180))}, "2026-11-02T00:02:30", True),
-        ({"windows": (Window(0, 60), Window(120, 180))}, "2026-11-02T00:01:30", False),
-    ],
-)
-def test_a_configured_price_holds_in_its_dates_and_hours(
-    conditions: dict[str, object], moment: str, holds: bool
-) -> None:
-    quote = configured(**conditions).quote("mine", "model-7", at(moment))
-    assert (quote.price == MINE) is holds
-
-
-def test_a_configured_context_tier_holds_above_its_length() -> None:
-    dear = usd("3", "4")
-    rules = [
-        PriceRule("mine", "m", dear, "long", over_input_tokens=1_000),
-        PriceRule("mine", "m", MINE),
-    ]
-    book = PriceBook({"mine": ""}, None, rules)
-    assert book.quote("mine", "m", NOON_NS, 1_000).price == MINE
-    assert book.quote("mine", "m", NOON_NS, 1_001).price == dear
+def test_deepseek_is_priced_without_the_library() -> None:
+    book = PriceBook({"deepseek": ""}, None)
+    assert book.quote("deepseek", "deepseek-flash", NOON_NS).tier == "deepseek off-peak"
+    assert book.quote("deepseek", "gpt-5.4", NOON_NS) == UNPRICED
 
 
 def test_callers_cannot_fill_the_memory_with_names(book: PriceBook) -> None:
