@@ -53,16 +53,20 @@ class Inflater:
 
     @property
     def whole(self) -> bool:
-        return not self._begun or (self._inflate.eof and not self._pending)
+        return not self._pending and (self._inflate.eof or not self._begun)
 
     def feed(self, data: bytes) -> None:
         self._pending += data
 
     def take(self) -> bytes:
         out = b""
-        while self._pending and not out:
+        while self._can_step() and not out:
             out = self._step(self._pending)
         return out
+
+    def _can_step(self) -> bool:
+        # The first two bytes together tell gzip and zlib from raw deflate.
+        return bool(self._pending) and (self._begun or len(self._pending) > 1)
 
     def _step(self, data: bytes) -> bytes:
         if self._inflate.eof:

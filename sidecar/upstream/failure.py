@@ -120,10 +120,11 @@ def _detail(kind: Kind, chain: list[BaseException]) -> str:
 
 def _reason(exc: BaseException) -> str:
     """What may be told of one exception: fixed texts and the names of error numbers."""
+    # Both are absent from an exception that OpenSSL did not raise itself.
     if isinstance(exc, ssl.SSLCertVerificationError):
-        return exc.verify_message
+        return getattr(exc, "verify_message", "")
     if isinstance(exc, ssl.SSLError):
-        return exc.reason or ""
+        return getattr(exc, "reason", None) or ""
     if isinstance(exc, Malformed):
         return str(exc)
     if isinstance(exc, OSError) and exc.errno is not None:

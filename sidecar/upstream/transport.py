@@ -5,10 +5,10 @@ else together (decision 0002 has the figures). What it does not do: HTTP/2, prox
 sockets. A provider behind a proxy gets the stock `httpx.AsyncHTTPTransport(proxy=...)`.
 
 Sent again. A request is sent a second time in one case only: the connection was reused from the
-pool, it was closed (not reset) before one byte of a response, and the kernel's count of acknowledged
-bytes proves that the request came to a connection closed already (`Connection._never_processed`). A
-POST that may have been processed, and billed, is never repeated here: whether to try again is
-`failover`'s to say.
+pool, it was closed (not reset) before one byte of a response, and the kernel's count of
+acknowledged bytes proves that the request came to a connection closed already
+(`Connection._never_processed`). A POST that may have been processed, and billed, is never repeated
+here: whether to try again is `failover`'s to say.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -62,9 +63,7 @@ async def test_a_certificate_of_an_extra_authority_is_trusted(
     assert response.content == b"ok"
 
 
-async def test_a_tls_connection_is_reused(
-    authority: Authority, our_trust: ssl.SSLContext
-) -> None:
+async def test_a_tls_connection_is_reused(authority: Authority, our_trust: ssl.SSLContext) -> None:
     connections = 0
 
     async def count_and_answer(r: asyncio.StreamReader, w: asyncio.StreamWriter) -> None:
@@ -114,10 +113,8 @@ async def test_abort_closes_the_providers_tls_socket_at_once(
     async def open_and_wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n{}")
         writer.write(OPEN)
-        try:
+        with contextlib.suppress(OSError):  # a TLS socket closed without a goodbye
             await reader.read()
-        except OSError:
-            pass  # a TLS socket closed without a goodbye
         gone.set()
         writer.close()
 

@@ -390,11 +390,11 @@ async def test_an_idle_connection_expires(trust: ssl.SSLContext, server: Server)
     await transport.aclose()
 
 
-async def test_more_idle_connections_than_wanted_are_closed(trust: ssl.SSLContext, server: Server) -> None:
+async def test_more_idle_connections_than_wanted_are_closed(
+    trust: ssl.SSLContext, server: Server
+) -> None:
     transport = ProviderTransport(trust, WireLimits(idle_per_origin=1))
-    asking = [
-        asyncio.ensure_future(transport.handle_async_request(post(server))) for _ in range(2)
-    ]
+    asking = [asyncio.ensure_future(transport.handle_async_request(post(server))) for _ in range(2)]
     peers = [await server.peer() for _ in range(2)]
     for peer in peers:
         await peer.request()
@@ -407,7 +407,9 @@ async def test_more_idle_connections_than_wanted_are_closed(trust: ssl.SSLContex
     await asyncio.gather(*gone)
 
 
-async def test_an_origin_has_only_so_many_connections(trust: ssl.SSLContext, server: Server) -> None:
+async def test_an_origin_has_only_so_many_connections(
+    trust: ssl.SSLContext, server: Server
+) -> None:
     transport = ProviderTransport(trust, WireLimits(connections_per_origin=1))
     response, _ = await ask(transport, server, OPEN)
     with pytest.raises(httpx.PoolTimeout):
