@@ -27,7 +27,8 @@ class Mending:
     without one the daemon could not know that it is the same request, and would bill it twice.
     """
 
-    def __init__(self, possible: bool) -> None:
+    def __init__(self, request_id: str, reattach: bool | None, reconnect_s: float) -> None:
+        possible = bool(request_id) and reattach is not False and reconnect_s > 0
         self._most = _MOST_BREAKS if possible else 0
         self._left = self._most
 
@@ -159,7 +160,7 @@ def stream_request(
     completion: request_pb2.Completion,
     request_id: str | None,
     after_sequence: int,
-    reattach: bool,
+    reattach: bool | None,
 ) -> completion_pb2.StreamCompletionRequest:
     """ValueError: after_sequence without a request_id."""
     if after_sequence and not request_id:
@@ -170,14 +171,19 @@ def stream_request(
 
 
 def complete_request(
-    completion: request_pb2.Completion, request_id: str | None, reattach: bool
+    completion: request_pb2.Completion, request_id: str | None, reattach: bool | None
 ) -> completion_pb2.CompleteRequest:
     return completion_pb2.CompleteRequest(
         request_id=_id(request_id, reattach), completion=completion
     )
 
 
-def _id(given: str | None, reattach: bool) -> str:
+def _id(given: str | None, reattach: bool | None) -> str:
+    """One is made up only if asked for.
+
+    With an id the daemon goes on for a while when its reader is gone, and keeps the answer: that
+    has its price, and who only leaves a stream wants it to end at once.
+    """
     return given or (str(uuid.uuid4()) if reattach else "")
 
 

@@ -77,14 +77,14 @@ class AsyncClient:
         timeout_s: float | None = None,
         request_id: str | None = None,
         after_sequence: int = 0,
-        reattach: bool = True,
+        reattach: bool | None = None,
         metadata: _channel.Metadata | None = None,
         **options: Unpack[Options],
     ) -> "AsyncStream":
         """Ask, and iterate over the events as they come. Arguments as for `Client.stream`."""
         completion = _request.completion(model, messages, options)
         request = _state.stream_request(completion, request_id, after_sequence, reattach)
-        mending = _state.Mending(reattach and self._line.reconnect_s > 0)
+        mending = _state.Mending(request.request_id, reattach, self._line.reconnect_s)
         state = _state.StreamState(request, mending)
         return AsyncStream(self, state, timeout_s, self._line.headers(metadata))
 
@@ -95,14 +95,14 @@ class AsyncClient:
         *,
         timeout_s: float | None = None,
         request_id: str | None = None,
-        reattach: bool = True,
+        reattach: bool | None = None,
         metadata: _channel.Metadata | None = None,
         **options: Unpack[Options],
     ) -> Result:
         """Ask, and wait for the whole answer. Arguments as for `Client.stream`."""
         completion = _request.completion(model, messages, options)
         request = _state.complete_request(completion, request_id, reattach)
-        mending = _state.Mending(reattach and self._line.reconnect_s > 0)
+        mending = _state.Mending(request.request_id, reattach, self._line.reconnect_s)
         headers = self._line.headers(metadata)
         while True:
             call = self._completion.Complete(request, timeout=timeout_s, metadata=headers)
@@ -161,6 +161,14 @@ class AsyncClient:
         """Drop the connection. Streams that run end with CANCELLED."""
         await self._channel.close()
 
+    async def wait_ready(self, timeout_s: float = 10.0) -> None:
+        """Wait for a daemon that is still starting. TimeoutError: it did not come."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._channel.channel_ready()
+        except TimeoutError:
+            raise TimeoutError(f"no daemon at {self._line.target}") from None
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -186,10 +194,7 @@ class AsyncClient:
         Raises `error` if it does not come.
         """
         try:
-            async with asyncio.timeout(
-                _channel.shorter(call.time_remaining(), self._line.reconnect_s)
-            ):
-                await self._channel.channel_ready()
+            await self.wait_ready(_channel.shorter(call.time_remaining(), self._line.reconnect_s))
         except TimeoutError:
             raise error from None
         return call.time_remaining()

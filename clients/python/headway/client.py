@@ -40,9 +40,8 @@ class Client:
 
     target: a gRPC target. Default: HEADWAY_TARGET, or unix:///run/headway/headway.sock.
     token: sent as `headway-token`. Default: HEADWAY_TOKEN, or none.
-    reconnect_s: how long to wait, at each break, for a daemon that cannot be reached. Within it a
-    call that broke is
-        made again under its request_id. 0: fail at once.
+    reconnect_s: how long to wait for the daemon, at each break, before a request with a
+        request_id is made again. 0: it is not.
     metadata: sent with every call.
     propagate: called with a dict to put trace context into; `opentelemetry.propagate.inject` fits.
     options: further gRPC channel options.
@@ -71,21 +70,22 @@ class Client:
         timeout_s: float | None = None,
         request_id: str | None = None,
         after_sequence: int = 0,
-        reattach: bool = True,
+        reattach: bool | None = None,
         metadata: _channel.Metadata | None = None,
         **options: Unpack[Options],
     ) -> "Stream":
         """Ask, and iterate over the events as they come.
 
         timeout_s: the request's deadline, from now, waiting included. Default: the daemon's.
-        request_id: the idempotency key. Default: one is made up if `reattach`.
+        request_id: the idempotency key, a UUID. With one, the daemon goes on for a while (30 s
+            by default) when nobody reads any more, and can be joined again.
         after_sequence: only what comes after this one, of a stream whose request_id is given.
-        reattach: if the connection breaks, join the stream again where it was. It needs a
-        request_id.
+        reattach: whether to join the stream again, where it was, if the connection breaks.
+            Default: if there is a request_id. True makes one up.
         """
         completion = _request.completion(model, messages, options)
         request = _state.stream_request(completion, request_id, after_sequence, reattach)
-        mending = _state.Mending(reattach and self._line.reconnect_s > 0)
+        mending = _state.Mending(request.request_id, reattach, self._line.reconnect_s)
         state = _state.StreamState(request, mending)
         return Stream(self, state, timeout_s, self._line.headers(metadata))
 
@@ -96,14 +96,14 @@ class Client:
         *,
         timeout_s: float | None = None,
         request_id: str | None = None,
-        reattach: bool = True,
+        reattach: bool | None = None,
         metadata: _channel.Metadata | None = None,
         **options: Unpack[Options],
     ) -> Result:
         """Ask, and wait for the whole answer. Arguments as for `stream`."""
         completion = _request.completion(model, messages, options)
         request = _state.complete_request(completion, request_id, reattach)
-        mending = _state.Mending(reattach and self._line.reconnect_s > 0)
+        mending = _state.Mending(request.request_id, reattach, self._line.reconnect_s)
         headers = self._line.headers(metadata)
         while True:
             call = self._completion.Complete.future(request, timeout=timeout_s, metadata=headers)
@@ -158,6 +158,16 @@ class Client:
         """Drop the connection. Streams that run end with CANCELLED."""
         self._channel.close()
 
+    def wait_ready(self, timeout_s: float = 10.0) -> None:
+        """Wait for a daemon that is still starting. TimeoutError: it did not come."""
+        ready = grpc.channel_ready_future(self._channel)
+        try:
+            ready.result(timeout_s)
+        except grpc.FutureTimeoutError:
+            raise TimeoutError(f"no daemon at {self._line.target}") from None
+        finally:
+            ready.cancel()
+
     def __enter__(self) -> Self:
         return self
 
@@ -182,13 +192,10 @@ class Client:
 
         Raises `error` if it does not come.
         """
-        ready = grpc.channel_ready_future(self._channel)
         try:
-            ready.result(_channel.shorter(call.time_remaining(), self._line.reconnect_s))
-        except grpc.FutureTimeoutError:
+            self.wait_ready(_channel.shorter(call.time_remaining(), self._line.reconnect_s))
+        except TimeoutError:
             raise error from None
-        finally:
-            ready.cancel()
         return call.time_remaining()
 
 

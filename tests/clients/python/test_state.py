@@ -13,7 +13,7 @@ def state(possible: bool = True, after_sequence: int = 0) -> StreamState:
     request = completion_pb2.StreamCompletionRequest(
         request_id="an-id", after_sequence=after_sequence
     )
-    return StreamState(request, Mending(possible))
+    return StreamState(request, Mending("an-id", None, 10.0 if possible else 0.0))
 
 
 def lost() -> HeadwayError:
@@ -73,12 +73,23 @@ def test_only_a_lost_connection_is_mended() -> None:
         state().broke(HeadwayError(grpc.StatusCode.INTERNAL, "INTERNAL", ""))
 
 
-def test_an_id_is_made_up_only_for_re_attaching() -> None:
+@pytest.mark.parametrize(
+    ("request_id", "reattach", "reconnect_s"),
+    [("", None, 9.0), ("id", False, 9.0), ("id", None, 0.0)],
+)
+def test_without_id_or_wish_or_time_nothing_is_mended(
+    request_id: str, reattach: bool | None, reconnect_s: float
+) -> None:
+    with pytest.raises(HeadwayError, match="DAEMON_UNREACHABLE"):
+        Mending(request_id, reattach, reconnect_s).take(lost())
+
+
+def test_an_id_is_made_up_only_when_asked_for() -> None:
     asked = request_pb2.Completion(model="m")
     one, two = (stream_request(asked, None, 0, reattach=True).request_id for _ in range(2))
     assert one != two
     assert len(one) == 36
-    assert stream_request(asked, None, 0, reattach=False).request_id == ""
+    assert stream_request(asked, None, 0, reattach=None).request_id == ""
     assert complete_request(asked, "mine", reattach=False).request_id == "mine"
 
 

@@ -32,16 +32,16 @@ class StreamCompletionRequest(_message.Message):
     COMPLETION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """A UUID chosen by the caller: the idempotency key. Default: none, the request cannot be
-    re-attached to.
+    re-attached to and ends with its call.
     """
     after_sequence: _builtins.int
     """Re-attach: send only what comes after this sequence. 0: from the beginning. A value above 0
-    needs a request_id that is known, otherwise NOT_FOUND, reason REQUEST_UNKNOWN.
+    needs a request_id that is still known, otherwise FAILED_PRECONDITION, reason NOT_REPLAYABLE.
     """
     @_builtins.property
     def completion(self) -> _request_pb2.Completion:
-        """What is asked. Required, on a re-attach too, and then the same: otherwise INVALID_ARGUMENT,
-        reason REQUEST_ID_REUSED.
+        """What is asked. Required, on a re-attach too, and then the same: otherwise FAILED_PRECONDITION,
+        reason NOT_REPLAYABLE.
         """
 
     def __init__(

@@ -33,36 +33,39 @@ class CompletionServiceStub:
     Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time
     holds.
 
-    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed),
-    `headway-token` (where the daemon asks for one). Trailers out: `headway-provider`,
-    `headway-model`, `headway-attempts`, `x-request-id`.
+    Metadata in: `traceparent`, `tracestate` (W3C), `headway-token` (where the daemon asks for one).
 
     Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev",
     metadata}, and where they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure.
-    RESOURCE_EXHAUSTED without RetryInfo means: do not retry.
+    RESOURCE_EXHAUSTED without RetryInfo means: do not retry. The trailer `grpc-retry-pushback-ms`
+    says the same as RetryInfo.
 
       DEADLINE_TOO_SHORT    RESOURCE_EXHAUSTED  not before the deadline; RetryInfo, QuotaFailure
       QUEUE_FULL            RESOURCE_EXHAUSTED  RetryInfo
       BUDGET_EXHAUSTED      RESOURCE_EXHAUSTED  caller's budget or max_cost_nano_usd; no RetryInfo
-      REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
       INVALID_REQUEST       INVALID_ARGUMENT    a field breaks its rule; BadRequest names it
+      UNKNOWN_MODEL         INVALID_ARGUMENT    no such route or target; BadRequest
+      REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
       PROVIDER_REFUSED      INVALID_ARGUMENT    the provider refused the request; BadRequest
       CONTEXT_TOO_LONG      INVALID_ARGUMENT    longer than the model's context; BadRequest
-      REQUEST_ID_REUSED     INVALID_ARGUMENT    the request_id belongs to a different completion
-      MODEL_UNKNOWN         NOT_FOUND           no such route or target
-      REQUEST_UNKNOWN       NOT_FOUND           after_sequence of a request nobody knows (any more)
+      CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, nothing delivered
+      KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key
+      SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money
+      NOT_REPLAYABLE        FAILED_PRECONDITION the request_id cannot be joined: forgotten, or of
+                                                a different request
       NO_TARGET_READY       UNAVAILABLE         every target is down or resting; RetryInfo
-      ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, no text delivered; RetryInfo
+      ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, nothing delivered; RetryInfo
       DRAINING              UNAVAILABLE         the daemon is shutting down
-      CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, no text delivered
-      KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key; PreconditionFailure
-      SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money; PreconditionFailure
       STREAM_BROKEN         ABORTED             broken after text was delivered, nothing left to try
+      DEADLINE_EXCEEDED     DEADLINE_EXCEEDED   the deadline passed while it ran
+      UNAUTHENTICATED       UNAUTHENTICATED     headway-token is missing or wrong
+      INTERNAL              INTERNAL            a defect in the daemon; its log has the details
 
-    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first
-    failure; `attempts`, how many were made; `last_sequence`, the last message sent, and with it
-    `reasoning_chars` and `answer_chars`, the Unicode code points of reasoning and answer that stand
-    after the seam rule; `cost_nano_usd`, spent so far. Provider text is never part of an error.
+    ErrorInfo.metadata holds, where it is known: `request_id`; `cause` and `last_cause`, the machine
+    words of the first and the last failure; `attempts`, how many were made, and `targets`, where;
+    `last_sequence`, the last message sent, and with it `delivered_reasoning_chars` and
+    `delivered_answer_chars`, the Unicode code points that stand after the seam rule. Provider text
+    that could hold a secret is never part of an error.
     """
 
     @_typing.overload
@@ -71,7 +74,10 @@ class CompletionServiceStub:
     def __new__(cls, channel: _aio.Channel) -> CompletionServiceAsyncStub: ...
     StreamCompletion: _grpc.UnaryStreamMultiCallable[_completion_pb2.StreamCompletionRequest, _completion_pb2.StreamCompletionResponse]
     """One request, its events as they come. The first message is an `attempt`, the last of a success
-    `completed`; any other end is an error. Cancelling the call ends the request and the spending.
+    `completed`; any other end is an error.
+
+    Cancelling the call ends the request, and the spending, at once. A request with a request_id
+    goes on without a reader for the daemon's linger time (default 30 s), so that it can be joined.
 
     Re-attaching: the same request_id with after_sequence joins the stream while it runs, or
     replays it once finished, for a configured time (default 5 minutes). There is never a second
@@ -90,42 +96,48 @@ class CompletionServiceAsyncStub(CompletionServiceStub):
     Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time
     holds.
 
-    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed),
-    `headway-token` (where the daemon asks for one). Trailers out: `headway-provider`,
-    `headway-model`, `headway-attempts`, `x-request-id`.
+    Metadata in: `traceparent`, `tracestate` (W3C), `headway-token` (where the daemon asks for one).
 
     Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev",
     metadata}, and where they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure.
-    RESOURCE_EXHAUSTED without RetryInfo means: do not retry.
+    RESOURCE_EXHAUSTED without RetryInfo means: do not retry. The trailer `grpc-retry-pushback-ms`
+    says the same as RetryInfo.
 
       DEADLINE_TOO_SHORT    RESOURCE_EXHAUSTED  not before the deadline; RetryInfo, QuotaFailure
       QUEUE_FULL            RESOURCE_EXHAUSTED  RetryInfo
       BUDGET_EXHAUSTED      RESOURCE_EXHAUSTED  caller's budget or max_cost_nano_usd; no RetryInfo
-      REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
       INVALID_REQUEST       INVALID_ARGUMENT    a field breaks its rule; BadRequest names it
+      UNKNOWN_MODEL         INVALID_ARGUMENT    no such route or target; BadRequest
+      REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
       PROVIDER_REFUSED      INVALID_ARGUMENT    the provider refused the request; BadRequest
       CONTEXT_TOO_LONG      INVALID_ARGUMENT    longer than the model's context; BadRequest
-      REQUEST_ID_REUSED     INVALID_ARGUMENT    the request_id belongs to a different completion
-      MODEL_UNKNOWN         NOT_FOUND           no such route or target
-      REQUEST_UNKNOWN       NOT_FOUND           after_sequence of a request nobody knows (any more)
+      CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, nothing delivered
+      KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key
+      SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money
+      NOT_REPLAYABLE        FAILED_PRECONDITION the request_id cannot be joined: forgotten, or of
+                                                a different request
       NO_TARGET_READY       UNAVAILABLE         every target is down or resting; RetryInfo
-      ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, no text delivered; RetryInfo
+      ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, nothing delivered; RetryInfo
       DRAINING              UNAVAILABLE         the daemon is shutting down
-      CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, no text delivered
-      KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key; PreconditionFailure
-      SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money; PreconditionFailure
       STREAM_BROKEN         ABORTED             broken after text was delivered, nothing left to try
+      DEADLINE_EXCEEDED     DEADLINE_EXCEEDED   the deadline passed while it ran
+      UNAUTHENTICATED       UNAUTHENTICATED     headway-token is missing or wrong
+      INTERNAL              INTERNAL            a defect in the daemon; its log has the details
 
-    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first
-    failure; `attempts`, how many were made; `last_sequence`, the last message sent, and with it
-    `reasoning_chars` and `answer_chars`, the Unicode code points of reasoning and answer that stand
-    after the seam rule; `cost_nano_usd`, spent so far. Provider text is never part of an error.
+    ErrorInfo.metadata holds, where it is known: `request_id`; `cause` and `last_cause`, the machine
+    words of the first and the last failure; `attempts`, how many were made, and `targets`, where;
+    `last_sequence`, the last message sent, and with it `delivered_reasoning_chars` and
+    `delivered_answer_chars`, the Unicode code points that stand after the seam rule. Provider text
+    that could hold a secret is never part of an error.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StreamCompletion: _aio.UnaryStreamMultiCallable[_completion_pb2.StreamCompletionRequest, _completion_pb2.StreamCompletionResponse]  # type: ignore[assignment]
     """One request, its events as they come. The first message is an `attempt`, the last of a success
-    `completed`; any other end is an error. Cancelling the call ends the request and the spending.
+    `completed`; any other end is an error.
+
+    Cancelling the call ends the request, and the spending, at once. A request with a request_id
+    goes on without a reader for the daemon's linger time (default 30 s), so that it can be joined.
 
     Re-attaching: the same request_id with after_sequence joins the stream while it runs, or
     replays it once finished, for a configured time (default 5 minutes). There is never a second
@@ -143,36 +155,39 @@ class CompletionServiceServicer(metaclass=_abc_1.ABCMeta):
     Deadline: the gRPC deadline of the call, waiting included. Without one the daemon's longest time
     holds.
 
-    Metadata in: `traceparent`, `tracestate`, `baggage` (W3C), `x-request-id` (echoed),
-    `headway-token` (where the daemon asks for one). Trailers out: `headway-provider`,
-    `headway-model`, `headway-attempts`, `x-request-id`.
+    Metadata in: `traceparent`, `tracestate` (W3C), `headway-token` (where the daemon asks for one).
 
     Errors: a google.rpc.Status whose details always hold ErrorInfo{reason, domain: "headway.dev",
     metadata}, and where they apply RetryInfo, QuotaFailure, BadRequest, PreconditionFailure.
-    RESOURCE_EXHAUSTED without RetryInfo means: do not retry.
+    RESOURCE_EXHAUSTED without RetryInfo means: do not retry. The trailer `grpc-retry-pushback-ms`
+    says the same as RetryInfo.
 
       DEADLINE_TOO_SHORT    RESOURCE_EXHAUSTED  not before the deadline; RetryInfo, QuotaFailure
       QUEUE_FULL            RESOURCE_EXHAUSTED  RetryInfo
       BUDGET_EXHAUSTED      RESOURCE_EXHAUSTED  caller's budget or max_cost_nano_usd; no RetryInfo
-      REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
       INVALID_REQUEST       INVALID_ARGUMENT    a field breaks its rule; BadRequest names it
+      UNKNOWN_MODEL         INVALID_ARGUMENT    no such route or target; BadRequest
+      REQUEST_EXCEEDS_LIMIT INVALID_ARGUMENT    larger than a bucket can ever hold
       PROVIDER_REFUSED      INVALID_ARGUMENT    the provider refused the request; BadRequest
       CONTEXT_TOO_LONG      INVALID_ARGUMENT    longer than the model's context; BadRequest
-      REQUEST_ID_REUSED     INVALID_ARGUMENT    the request_id belongs to a different completion
-      MODEL_UNKNOWN         NOT_FOUND           no such route or target
-      REQUEST_UNKNOWN       NOT_FOUND           after_sequence of a request nobody knows (any more)
+      CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, nothing delivered
+      KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key
+      SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money
+      NOT_REPLAYABLE        FAILED_PRECONDITION the request_id cannot be joined: forgotten, or of
+                                                a different request
       NO_TARGET_READY       UNAVAILABLE         every target is down or resting; RetryInfo
-      ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, no text delivered; RetryInfo
+      ATTEMPTS_EXHAUSTED    UNAVAILABLE         tried what there was, nothing delivered; RetryInfo
       DRAINING              UNAVAILABLE         the daemon is shutting down
-      CONTENT_FILTERED      FAILED_PRECONDITION the provider's filter refused, no text delivered
-      KEYS_REJECTED         FAILED_PRECONDITION the provider rejects every key; PreconditionFailure
-      SPEND_LIMIT           FAILED_PRECONDITION the accounts are out of money; PreconditionFailure
       STREAM_BROKEN         ABORTED             broken after text was delivered, nothing left to try
+      DEADLINE_EXCEEDED     DEADLINE_EXCEEDED   the deadline passed while it ran
+      UNAUTHENTICATED       UNAUTHENTICATED     headway-token is missing or wrong
+      INTERNAL              INTERNAL            a defect in the daemon; its log has the details
 
-    ErrorInfo.metadata holds, where it is known: `request_id`; `cause`, the machine word of the first
-    failure; `attempts`, how many were made; `last_sequence`, the last message sent, and with it
-    `reasoning_chars` and `answer_chars`, the Unicode code points of reasoning and answer that stand
-    after the seam rule; `cost_nano_usd`, spent so far. Provider text is never part of an error.
+    ErrorInfo.metadata holds, where it is known: `request_id`; `cause` and `last_cause`, the machine
+    words of the first and the last failure; `attempts`, how many were made, and `targets`, where;
+    `last_sequence`, the last message sent, and with it `delivered_reasoning_chars` and
+    `delivered_answer_chars`, the Unicode code points that stand after the seam rule. Provider text
+    that could hold a secret is never part of an error.
     """
 
     @_abc_1.abstractmethod
@@ -182,7 +197,10 @@ class CompletionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_completion_pb2.StreamCompletionResponse], _abc.AsyncIterator[_completion_pb2.StreamCompletionResponse]]:
         """One request, its events as they come. The first message is an `attempt`, the last of a success
-        `completed`; any other end is an error. Cancelling the call ends the request and the spending.
+        `completed`; any other end is an error.
+
+        Cancelling the call ends the request, and the spending, at once. A request with a request_id
+        goes on without a reader for the daemon's linger time (default 30 s), so that it can be joined.
 
         Re-attaching: the same request_id with after_sequence joins the stream while it runs, or
         replays it once finished, for a configured time (default 5 minutes). There is never a second

@@ -88,7 +88,7 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetUsage(self, request, context):
-        """The ledger, filtered and grouped. FAILED_PRECONDITION, reason LEDGER_OFF, if none is kept.
+        """The ledger, filtered and grouped. No rows if none is kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

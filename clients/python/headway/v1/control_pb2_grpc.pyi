@@ -40,7 +40,7 @@ class ControlServiceStub:
     WatchStatus: _grpc.UnaryStreamMultiCallable[_control_pb2.WatchStatusRequest, _control_pb2.WatchStatusResponse]
     """The state now and then again at every interval, until cancelled or drained."""
     GetUsage: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetUsageRequest, _control_pb2.GetUsageResponse]
-    """The ledger, filtered and grouped. FAILED_PRECONDITION, reason LEDGER_OFF, if none is kept."""
+    """The ledger, filtered and grouped. No rows if none is kept."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListModelsRequest, _control_pb2.ListModelsResponse]
     """The routes and targets a caller may ask for."""
     Reload: _grpc.UnaryUnaryMultiCallable[_control_pb2.ReloadRequest, _control_pb2.ReloadResponse]
@@ -64,7 +64,7 @@ class ControlServiceAsyncStub(ControlServiceStub):
     WatchStatus: _aio.UnaryStreamMultiCallable[_control_pb2.WatchStatusRequest, _control_pb2.WatchStatusResponse]  # type: ignore[assignment]
     """The state now and then again at every interval, until cancelled or drained."""
     GetUsage: _aio.UnaryUnaryMultiCallable[_control_pb2.GetUsageRequest, _control_pb2.GetUsageResponse]  # type: ignore[assignment]
-    """The ledger, filtered and grouped. FAILED_PRECONDITION, reason LEDGER_OFF, if none is kept."""
+    """The ledger, filtered and grouped. No rows if none is kept."""
     ListModels: _aio.UnaryUnaryMultiCallable[_control_pb2.ListModelsRequest, _control_pb2.ListModelsResponse]  # type: ignore[assignment]
     """The routes and targets a caller may ask for."""
     Reload: _aio.UnaryUnaryMultiCallable[_control_pb2.ReloadRequest, _control_pb2.ReloadResponse]  # type: ignore[assignment]
@@ -103,7 +103,7 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.GetUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.GetUsageResponse, _abc.Awaitable[_control_pb2.GetUsageResponse]]:
-        """The ledger, filtered and grouped. FAILED_PRECONDITION, reason LEDGER_OFF, if none is kept."""
+        """The ledger, filtered and grouped. No rows if none is kept."""
 
     @_abc_1.abstractmethod
     def ListModels(

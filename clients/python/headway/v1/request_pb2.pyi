@@ -256,7 +256,9 @@ class Completion(_message.Message):
     CACHE_FIELD_NUMBER: _builtins.int
     PROVIDER_OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """A route's name, or "provider/model" for one target. Required. An unknown one is NOT_FOUND."""
+    """A route's name, or "provider/model" for one target. Required. An unknown one is refused:
+    INVALID_ARGUMENT, reason UNKNOWN_MODEL.
+    """
     max_tokens: _builtins.int
     """Most output tokens, reasoning included. Must be positive. Default: the provider's."""
     temperature: _builtins.float
