@@ -130,7 +130,7 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether the next frames should go to a new segment."""
-        return self._torn or self._size >= self._segment_bytes
+        return self._torn or self._size - self._begun_with >= self._segment_bytes
 
     def append(self, data: bytes) -> None:
         """Write one frame, whole or not at all. When this returns, a kill cannot lose it."""
@@ -177,7 +177,9 @@ class Inbox:
             os.close(fd)
             raise
         self.close()
-        self._fd, self._number, self._size, self._torn = fd, number, len(start), False
+        self._fd, self._number, self._torn = fd, number, False
+        # What was carried over does not count, or many long attempts would fill every segment.
+        self._size = self._begun_with = len(start)
 
     def _mend(self) -> None:
         self._torn = True

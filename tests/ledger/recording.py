@@ -26,7 +26,7 @@ async def main(path: str, first: int) -> None:
         if number % 2 == 0:
             ledger.record(one)
             os.write(1, b"r%d\n" % number)
-        if number % 50 == 0:
+        if number % 7 == 0:
             await ledger.flush()
         await asyncio.sleep(0)
 
