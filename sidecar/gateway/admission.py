@@ -16,6 +16,7 @@ import msgspec
 from sidecar.core.clock import Clock
 from sidecar.core.failure import Reason, RequestFailed
 from sidecar.core.request import Request
+from sidecar.gateway.pulse import Pulse
 from sidecar.limits.queue import FairQueue, Ticket
 
 # A queue that is full moves on at about this pace, seconds; told as RetryInfo.
@@ -33,6 +34,13 @@ class Admission:
         self.active = 0
         self.total = 0
         self.closed = False
+        self._emptied = Pulse()
+
+    async def wait_empty(self, at_most_s: float) -> None:
+        """Return as soon as nobody is inside, or after `at_most_s` seconds."""
+        until = self._clock.now() + at_most_s
+        while self.active and (left_s := until - self._clock.now()) > 0:
+            await self._emptied.wait(left_s)
 
     @contextmanager
     def enter(self) -> Iterator[None]:
@@ -51,6 +59,8 @@ class Admission:
             yield
         finally:
             self.active -= 1
+            if not self.active:
+                self._emptied.fire()
 
     @asynccontextmanager
     async def turn(self, route: str, request: Request, work_s: float) -> AsyncIterator[None]:

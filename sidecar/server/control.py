@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 import grpc
-from headway.v1 import control_pb2, request_pb2
+import msgspec
+from headway.v1 import control_pb2, request_pb2, status_pb2
 
 from sidecar.core.clock import Clock
 from sidecar.core.money import Price
@@ -50,10 +51,18 @@ INTERRUPTIONS = {
 }
 
 
+class Reloaded(msgspec.Struct, frozen=True):
+    """What a reload did; `errors` are (path, message)."""
+
+    changed: bool
+    version: str
+    errors: tuple[tuple[str, str], ...] = ()
+
+
 class Operator(Protocol):
     """What the door may ask of the daemon."""
 
-    async def reload(self) -> control_pb2.ReloadResponse: ...
+    async def reload(self) -> Reloaded: ...
 
     async def drain(self, grace_s: float) -> tuple[int, int]:
         """Finished and ended calls."""
@@ -123,7 +132,11 @@ class ControlDoor:
     ) -> control_pb2.ReloadResponse:
         async with Typed(context):
             self._check(context)
-            return await self._operator.reload()
+            done = await self._operator.reload()
+            errors = [status_pb2.ConfigError(path=p, message=text) for p, text in done.errors]
+            return control_pb2.ReloadResponse(
+                changed=done.changed, version=done.version, errors=errors
+            )
 
     async def drain(
         self, message: control_pb2.DrainRequest, context: Context

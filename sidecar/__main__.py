@@ -1,0 +1,6 @@
+"""The command `headway`."""
+
+from sidecar.cli import main
+
+if __name__ == "__main__":
+    main()

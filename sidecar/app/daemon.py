@@ -1,0 +1,255 @@
+"""The daemon's life: start, serve, reload, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from sidecar.app import secrets
+from sidecar.app.engine import Engine
+from sidecar.app.gauges import gauges
+from sidecar.app.prices import PriceDesk
+from sidecar.app.source import Source
+from sidecar.app.stores import store_for
+from sidecar.app.transports import Stock
+from sidecar.app.watch import Watch
+from sidecar.config import prices as price_rules
+from sidecar.config.durations import seconds
+from sidecar.config.load import BadConfig
+from sidecar.config.resolve import Resolved
+from sidecar.core.clock import LoopClock
+from sidecar.core.money import Price
+from sidecar.gateway.line import Line
+from sidecar.ledger import price_file
+from sidecar.ledger.ledger import Ledger
+from sidecar.ledger.prices import PriceBook
+from sidecar.ledger.query import UsageQuery, UsageReport
+from sidecar.server.access import Access
+from sidecar.server.completion import CompletionDoor
+from sidecar.server.control import ControlDoor, Reloaded
+from sidecar.server.listener import Listener, ListenOptions
+from sidecar.server.status import ConfigState, StatusPage
+from sidecar.server.streams import Streams
+from sidecar.telemetry import Settings, Telemetry
+from sidecar.telemetry.log import Redactor
+
+VERSION = "0.1.0"
+# Of the grace, so much is kept for ending what is left and for writing ledger and spans, seconds.
+MARGIN_S = 2.0
+# What a shutdown may wait for a collector, seconds.
+FLUSH_S = 1.5
+# At a reload these sections say what they will be after the next start; all others count at once.
+AT_START = ("listen", "health", "store", "ledger", "telemetry", "server")
+
+log = logging.getLogger("headway")
+
+
+class Daemon:
+    """One daemon. `serve` runs it to its end."""
+
+    version = VERSION
+
+    def __init__(self, source: Source, environment: Mapping[str, str], redactor: Redactor) -> None:
+        self._source = source
+        self._environment = environment
+        self._redactor = redactor
+        self._stopping = asyncio.Event()
+        self._draining: asyncio.Task[tuple[int, int]] | None = None
+        self.state = "starting"
+        self._clock = LoopClock(asyncio.get_running_loop())
+        self.started_ns = self._clock.wall_ns()
+        self._resolved, self._text = source.read()
+        self._load(self._resolved)
+        self._build()
+
+    # -- building ----------------------------------------------------------------------------
+
+    def _load(self, resolved: Resolved) -> None:
+        """Read keys, tell what could not be read. Raises BadConfig if there is no key at all."""
+        loaded = secrets.load(resolved, self._environment)
+        for problem in (*resolved.warnings, *loaded.problems):
+            log.warning("%s", problem)
+        wanted = any(account.keys for p in resolved.providers.values() for account in p.accounts)
+        if wanted and not loaded.keys:
+            raise BadConfig(list(loaded.problems))
+        for secret in (*(key.secret for key in loaded.keys), *loaded.tokens):
+            self._redactor.add(secret.reveal())
+        self._loaded = loaded
+
+    def _build(self) -> None:
+        config = self._resolved.config
+        self.store_mode = "memory" if config.store == "memory" else "redis"
+        keep_s = seconds(config.ledger.keep)
+        self._ledger = Ledger.open(
+            config.ledger.path or ":memory:", self._clock, retention_s=keep_s
+        )
+        self._telemetry = Telemetry(
+            self._settings(), self._clock, random.SystemRandom(), status=lambda: gauges(self),
+            redact=self._redactor.redact,
+        )  # fmt: skip
+        self._prices = PriceDesk(self._price_book(self._resolved))
+        self._transports = Stock()
+        self.engine = Engine(
+            self._resolved,
+            self._loaded.keys,
+            self._text.version,
+            clock=self._clock,
+            rng=random.Random(random.SystemRandom().getrandbits(64)),
+            store=store_for(config.store, self._clock),
+            ledger=self._ledger,
+            prices=self._prices,
+            transports=self._transports,
+        )
+        self.config = ConfigState(self._text.version, self._clock.wall_ns(), self._problems())
+        self._streams = Streams()
+        self._listener = self._doors()
+
+    def _settings(self) -> Settings:
+        config = self._resolved.config.telemetry
+        return Settings(
+            endpoint=config.otlp_endpoint,
+            headers=tuple(config.headers.items()),
+            service_version=VERSION,
+            resource=tuple(config.resource.items()),
+            sample_ratio=config.sample_ratio,
+            semconv_opt_in=config.semconv,
+            capture_content=config.content,
+            metrics_interval_s=seconds(config.interval),
+        )
+
+    def _price_book(self, resolved: Resolved) -> PriceBook:
+        path = resolved.config.ledger.path
+        folder = Path(path).parent if path else None
+        table = price_file.load(folder, price_file.installed_version())
+        bases = {name: p.profile.base_url for name, p in resolved.providers.items()}
+        return PriceBook(bases, table, price_rules.rules(resolved.config))
+
+    def _doors(self) -> Listener:
+        config, engine = self._resolved.config, self.engine
+        access = Access(self._loaded.tokens)
+        page = StatusPage(self._clock, engine.gateway, engine.journals, lambda: self)
+        completion = CompletionDoor(
+            self._clock, engine.gateway, engine.journals, self._telemetry, self._streams, access
+        )
+        control = ControlDoor(self._clock, engine.gateway, page, self, access)
+        server = config.server
+        options = ListenOptions(
+            addresses=config.listen,
+            health=config.health,
+            mode=int(server.socket_mode, 8),
+            most_message_bytes=server.max_message_bytes,
+            most_streams=server.max_streams,
+            reflection_on_tcp=server.reflection_on_tcp,
+            public=server.public,
+        )
+        return Listener(options, completion, control)
+
+    def _problems(self) -> tuple[tuple[str, str], ...]:
+        return tuple((problem.path, problem.message) for problem in self._loaded.problems)
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Serve until `stop` or `drain`, then end cleanly. Raises CannotListen."""
+        try:
+            self.engine.start()
+            await self._listener.start()
+            self.state = "serving"
+            log.info("ready on %s", ", ".join(self._resolved.config.listen))
+            self._telemetry.start()
+            async with Watch(self._source, self._watched, self._reload_and_tell):
+                await self._stopping.wait()
+        finally:
+            await self._end()
+
+    def stop(self) -> None:
+        """SIGTERM: drain with the configured grace, then end."""
+        grace_s = seconds(self._resolved.config.server.drain_grace)
+        self._drain_once(grace_s)
+
+    async def drain(self, grace_s: float) -> tuple[int, int]:
+        """Take no new calls, let the running ones finish within the grace, end the others.
+
+        Returns how many finished and how many were ended; the daemon then ends.
+        """
+        return await asyncio.shield(self._drain_once(grace_s))
+
+    def _drain_once(self, grace_s: float) -> asyncio.Task[tuple[int, int]]:
+        if self._draining is None:
+            loop = asyncio.get_running_loop()
+            self._draining = loop.create_task(self._drain(grace_s), name="drain")
+        return self._draining
+
+    async def _drain(self, grace_s: float) -> tuple[int, int]:
+        self.state = "draining"
+        self.engine.admission.closed = True
+        running = self.engine.admission.active
+        log.info("draining: %d streams, grace %.1f s", running, grace_s)
+        await self._listener.lame_duck()
+        await self.engine.admission.wait_empty(max(grace_s - MARGIN_S, grace_s / 2))
+        left = self.engine.admission.active
+        if left:
+            log.warning("%d streams did not finish within the grace and are ended", left)
+            self._streams.end()
+            await self._streams.wait_idle(MARGIN_S / 2)
+        self._stopping.set()
+        return running - left, left
+
+    async def _end(self) -> None:
+        """Whatever happened: everything settled, written and closed."""
+        await self._listener.stop(0.2)
+        await self.engine.aclose()
+        await self._ledger.aclose()
+        await self._telemetry.aclose(FLUSH_S)
+        log.info("ended")
+
+    # -- configuration -----------------------------------------------------------------------
+
+    def _watched(self) -> set[Path]:
+        return secrets.files(self._resolved)
+
+    async def _reload_and_tell(self) -> None:
+        await self.reload()
+
+    async def reload(self) -> Reloaded:
+        """Take the configuration and the keys anew; a bad one is refused and the old one stays."""
+        try:
+            resolved, text = await asyncio.to_thread(self._source.read)
+            self._load(resolved)
+        except BadConfig as error:
+            told = tuple((problem.path, problem.message) for problem in error.problems)
+            self.config = msgspec.structs.replace(
+                self.config, errors=told, refused_ns=self._clock.wall_ns()
+            )
+            log.error("configuration refused, the old one stays: %s", error)
+            return Reloaded(False, self.config.version, told)
+        changed = text.version != self.config.version
+        self._tell_unchanged(resolved)
+        self._resolved, self._text = resolved, text
+        self._prices.book = self._price_book(resolved)
+        self.engine.apply(resolved, self._loaded.keys, text.version)
+        self.config = ConfigState(text.version, self._clock.wall_ns(), self._problems())
+        log.info("configuration %s in force", text.version)
+        return Reloaded(changed, text.version, self._problems())
+
+    def _tell_unchanged(self, resolved: Resolved) -> None:
+        for section in AT_START:
+            if getattr(resolved.config, section) != getattr(self._resolved.config, section):
+                log.warning("%s: the change counts from the next start", section)
+
+    # -- what the doors ask ------------------------------------------------------------------
+
+    def lines(self) -> Iterable[Line]:
+        return self.engine.book.lines()
+
+    async def usage(self, query: UsageQuery) -> UsageReport:
+        return await self._ledger.usage(query)
+
+    def price(self, line: Line) -> Price | None:
+        target = line.target
+        return self._prices.quote(target.provider, target.model, self._clock.wall_ns()).price

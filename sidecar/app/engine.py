@@ -1,0 +1,104 @@
+"""The engine: everything but gRPC. The daemon wraps it in doors; the simulation drives it bare."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+
+from sidecar.app.lines import LineBook, Transports, Upstreams
+from sidecar.config.durations import seconds
+from sidecar.config.resolve import Resolved
+from sidecar.core.clock import Clock
+from sidecar.failover.abilities import Abilities
+from sidecar.gateway.admission import Admission
+from sidecar.gateway.gateway import Gateway
+from sidecar.gateway.journal import JournalPolicy, Journals
+from sidecar.gateway.lease import Leases
+from sidecar.gateway.line import World
+from sidecar.gateway.parts import Ledger, Parts, Prices
+from sidecar.gateway.pulse import Pulse
+from sidecar.gateway.traffic import Traffic
+from sidecar.keys.ring import Key, KeyRing
+from sidecar.limits.estimate import Estimator
+from sidecar.limits.store import Store
+from sidecar.routing.catalog import Catalog
+
+
+class Engine:
+    """All parts of one daemon, wired. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        keys: Iterable[Key],
+        version: str,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        store: Store,
+        ledger: Ledger,
+        prices: Prices,
+        transports: Transports,
+    ) -> None:
+        server = resolved.config.server
+        changed = Pulse()
+        ring = KeyRing(keys)
+        self.clock = clock
+        self.ring = ring
+        self.store = store
+        self.upstreams = Upstreams(transports)
+        self.book = LineBook(resolved, self.upstreams)
+        self.abilities = Abilities()
+        self._prices = prices
+        self.parts = Parts(
+            clock=clock,
+            store=store,
+            ring=ring,
+            ledger=ledger,
+            prices=prices,
+            estimator=Estimator(),
+            abilities=self.abilities,
+            leases=Leases(clock, store, ring, changed),
+            traffic=Traffic(),
+            rng=rng,
+        )
+        self.admission = Admission(clock, server.max_streams, server.max_waiting)
+        self.gateway = Gateway(self.parts, self.admission, self._world(resolved, version))
+        self.journals = Journals(
+            clock,
+            JournalPolicy(
+                keep_s=seconds(server.replay_keep), linger_s=seconds(server.replay_linger)
+            ),
+        )
+        self._renewing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin what runs beside the requests."""
+        loop = asyncio.get_running_loop()
+        self._renewing = loop.create_task(self.parts.leases.renew(), name="renew leases")
+
+    def apply(self, resolved: Resolved, keys: Iterable[Key], version: str) -> None:
+        """Serve new requests by a new configuration; running ones keep theirs."""
+        self.ring.replace(keys)
+        self.book = LineBook(resolved, self.upstreams, self.book)
+        self.abilities.forget()
+        self.gateway.world = self._world(resolved, version)
+
+    async def aclose(self) -> None:
+        """End everything that still runs, settled; close every connection."""
+        await self.journals.aclose()
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+        await self.store.aclose()
+        await self.upstreams.aclose()
+
+    def _world(self, resolved: Resolved, version: str) -> World:
+        return World(
+            version=version,
+            catalog=Catalog(resolved.routes, self.book.target),
+            line=self.book.line,
+            policy=resolved.config.pool,
+            default_timeout_s=seconds(resolved.config.server.default_timeout),
+        )

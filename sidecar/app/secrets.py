@@ -1,0 +1,73 @@
+"""Reading credentials: from files (mounted Secrets) or from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from sidecar.config.load import Problem
+from sidecar.config.resolve import Resolved
+from sidecar.config.schema import KeySource
+from sidecar.keys.ring import Key
+from sidecar.keys.secret import Secret, read_secret
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What could be read, and what not and why."""
+
+    keys: tuple[Key, ...]
+    tokens: tuple[Secret, ...]
+    problems: tuple[Problem, ...]
+
+
+def load(resolved: Resolved, environment: Mapping[str, str]) -> Loaded:
+    """All keys and caller tokens of a configuration. Blocks for the file reads."""
+    problems: list[Problem] = []
+    keys = []
+    for provider in resolved.providers.values():
+        for account in provider.accounts:
+            path = f"providers.{provider.name}.accounts.{account.name}.keys"
+            for source in account.keys:
+                secret = _read(source, environment, path, problems)
+                if secret is not None:
+                    key = Key(provider.name, account.name, source.name, secret, account.per_key)
+                    keys.append(key)
+    tokens = [
+        secret
+        for source in resolved.config.server.caller_tokens
+        if (secret := _read(source, environment, "server.caller_tokens", problems)) is not None
+    ]
+    return Loaded(tuple(keys), tuple(tokens), tuple(problems))
+
+
+def files(resolved: Resolved) -> set[Path]:
+    """Every file that holds a credential."""
+    return {Path(source.file) for source in _sources(resolved) if source.file}
+
+
+def _sources(resolved: Resolved) -> Iterable[KeySource]:
+    for provider in resolved.providers.values():
+        for account in provider.accounts:
+            yield from account.keys
+    yield from resolved.config.server.caller_tokens
+
+
+def _read(
+    source: KeySource, environment: Mapping[str, str], path: str, problems: list[Problem]
+) -> Secret | None:
+    where = f"{path}.{source.name}"
+    if source.file:
+        try:
+            return read_secret(Path(source.file))
+        except OSError as error:
+            problems.append(Problem(where, f"cannot read {source.file}: {error.strerror}"))
+        except ValueError as error:
+            problems.append(Problem(where, str(error)))
+        return None
+    value = environment.get(source.env, "").strip()
+    if not value:
+        problems.append(Problem(where, f"environment variable {source.env} is not set"))
+        return None
+    return Secret(value)
