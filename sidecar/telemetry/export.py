@@ -1,18 +1,18 @@
 """Getting telemetry out without anybody waiting for it.
 
-Decisions are taken on the event loop; only the blocking sends run in one thread of their own, so a
-collector that is dead or hangs holds up that thread and nothing else. What waits for it is bounded
-in bytes; what finds no room is counted and lost.
+One task of the event loop batches, sends and repeats; a collector that is dead or hangs holds up
+that task and nothing else. What waits for it is bounded in bytes; what finds no room is counted
+and lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
@@ -21,38 +21,59 @@ from sidecar.telemetry.metrics import Published
 from sidecar.telemetry.settings import Settings
 from sidecar.telemetry.tree import Encoded
 
-_T = TypeVar("_T")
 _log = logging.getLogger("headway.telemetry")
 
 SPANS = "spans"
-METRICS = "metrics"
 QUEUE_FULL = "queue_full"
 EXPORT_FAILED = "export_failed"
+REJECTED = "rejected"
 SHUTDOWN = "shutdown"
 INTERNAL_ERROR = "internal_error"
 
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 30.0
+"""OTLP asks for exponential backoff with jitter; these bounds are ours."""
+
+_PATIENCE_IN_TROUBLE_S = 1.0
+"""How long a shutdown waits for a collector that was not answering before it."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of one send: `trouble` "" if it was taken.
+
+    `retry` allows the same again, not before `after_s`; `rejected` counts what the collector took
+    out of a request that it otherwise accepted.
+    """
+
+    trouble: str = ""
+    retry: bool = False
+    after_s: float = 0.0
+    rejected: int = 0
+
 
 class Transport(Protocol):
-    """Blocking sends; each answers "" or what went wrong, and raises nothing expected."""
+    """Sends to a collector; raises nothing expected."""
 
-    def send_spans(self, spans: bytes) -> str:
+    async def send_spans(self, spans: bytes) -> Answer:
         """Encoded spans, one after another."""
 
-    def send_metrics(self, metrics: tuple[Published, ...], start_ns: int, now_ns: int) -> str:
-        """A snapshot."""
+    async def send_metrics(
+        self, metrics: tuple[Published, ...], start_ns: int, now_ns: int
+    ) -> Answer:
+        """A snapshot taken at `now_ns` of what was counted since `start_ns`."""
 
-    def close(self) -> None:
-        """End running sends; may be called from any thread."""
+    async def close(self) -> None:
+        """End the connection."""
 
 
 Connect = Callable[[Settings], Transport]
 
 
 def connect_otlp(settings: Settings) -> Transport:
-    """The real transport. Its imports are heavy, so they happen here, in the exporter's thread."""
-    from sidecar.telemetry.otlp import connect
+    """The real transport; imported when it is needed, not before the daemon is ready."""
+    from sidecar.telemetry.otlp import OtlpTransport
 
-    return connect(settings)
+    return OtlpTransport(settings)
 
 
 class ExportStatus(msgspec.Struct, frozen=True):
@@ -97,7 +118,7 @@ class SpanQueue:
 
 
 class Exporter:
-    """Batches, sends, counts. `snapshot` is asked for the metrics, on the loop, each interval.
+    """Batches, sends, repeats, counts. `snapshot` is asked for the metrics each interval.
 
     `dropped(signal, reason, count)` hears of everything that was lost.
     """
@@ -106,6 +127,7 @@ class Exporter:
         self,
         settings: Settings,
         clock: Clock,
+        rng: random.Random,
         *,
         connect: Connect,
         snapshot: Callable[[], tuple[Published, ...]],
@@ -113,6 +135,7 @@ class Exporter:
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._rng = rng
         self._connect = connect
         self._snapshot = snapshot
         self._dropped = dropped
@@ -122,33 +145,32 @@ class Exporter:
         self._lost = 0
         self._trouble = ""
         self._wake = asyncio.Event()
-        self._armed = False
-        self._closing = False
+        self._closing = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._pool: ThreadPoolExecutor | None = None
-        self._transport: Transport | None = None
+        self._batch_timer: asyncio.TimerHandle | None = None
+        self._metrics_timer: asyncio.TimerHandle | None = None
         self._metrics_due = 0.0
 
     def put(self, item: Encoded) -> None:
         """Take a request's spans; never waits."""
-        if self._closing or not self._queue.put(item):
-            self.lose(item.spans, SHUTDOWN if self._closing else QUEUE_FULL)
-            return
-        if self._loop is None:
-            return
-        if self._queue.size_bytes >= self._settings.batch_bytes:
+        if self._closing.is_set() or not self._queue.put(item):
+            self.lose(item.spans, SHUTDOWN if self._closing.is_set() else QUEUE_FULL)
+        elif self._queue.size_bytes >= self._settings.batch_bytes:
             self._wake.set()
-        elif not self._armed:
-            self._armed = True
-            self._loop.call_later(self._settings.batch_delay_s, self._wake.set)
+        elif self._loop is not None and self._batch_timer is None:
+            delay_s = self._settings.batch_delay_s
+            self._batch_timer = self._loop.call_later(delay_s, self._wake.set)
+
+    def lose(self, spans: int, reason: str) -> None:
+        """Count spans that nobody will see."""
+        self._lost += spans
+        self._dropped(SPANS, reason, spans)
 
     def start(self) -> None:
-        """Begin exporting; call it on the running loop, once the daemon is ready."""
-        if self._task is None and not self._closing:
+        """Begin exporting, on the running loop."""
+        if self._task is None:
             self._loop = asyncio.get_running_loop()
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="telemetry")
-            self._metrics_due = self._clock.now() + self._settings.metrics_interval_s
             self._task = self._loop.create_task(self._run(), name="telemetry")
 
     def status(self) -> ExportStatus:
@@ -162,77 +184,99 @@ class Exporter:
 
     async def aclose(self, timeout_s: float) -> None:
         """Send what is left, for at most `timeout_s`; what does not get out is counted as lost."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         if self._task is not None:
-            await asyncio.wait((self._task,), timeout=timeout_s)
+            patience_s = min(timeout_s, _PATIENCE_IN_TROUBLE_S) if self._trouble else timeout_s
+            await asyncio.wait((self._task,), timeout=patience_s)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._transport is not None:
-            self._transport.close()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
-        self._lose_rest(SHUTDOWN)
+        self._disarm()
+        if self._metrics_timer is not None:
+            self._metrics_timer.cancel()
+        while (batch := self._queue.take(self._settings.queue_bytes)) is not None:
+            self.lose(batch.spans, SHUTDOWN)
 
     async def _run(self) -> None:
         try:
-            self._transport = await self._in_thread(self._connect, self._settings)
+            transport = self._connect(self._settings)
         except Exception as error:
             self._report(f"{type(error).__name__}: {error}")
             return
+        try:
+            await self._serve(transport)
+        finally:
+            await transport.close()
+
+    async def _serve(self, transport: Transport) -> None:
         self._wake_for_metrics()
-        while not self._closing:
+        while not self._closing.is_set():
             await self._wake.wait()
             self._wake.clear()
-            self._armed = False
-            await self._send_spans(self._transport)
+            self._disarm()
+            await self._send_spans(transport)
             if self._clock.now() >= self._metrics_due:
-                await self._send_metrics(self._transport)
+                await self._send_metrics(transport)
                 self._wake_for_metrics()
-        await self._send_spans(self._transport)
-        await self._send_metrics(self._transport)
+        await self._send_spans(transport)
+        await self._send_metrics(transport)
 
     def _wake_for_metrics(self) -> None:
-        assert self._loop is not None
         self._metrics_due = self._clock.now() + self._settings.metrics_interval_s
-        self._loop.call_later(self._settings.metrics_interval_s, self._wake.set)
+        if self._loop is not None:
+            interval_s = self._settings.metrics_interval_s
+            self._metrics_timer = self._loop.call_later(interval_s, self._wake.set)
+
+    def _disarm(self) -> None:
+        if self._batch_timer is not None:
+            self._batch_timer.cancel()
+            self._batch_timer = None
 
     async def _send_spans(self, transport: Transport) -> None:
         while (batch := self._queue.take(self._settings.batch_bytes)) is not None:
             try:
-                trouble = await self._in_thread(transport.send_spans, batch.data)
+                await self._send_batch(transport, batch)
             except asyncio.CancelledError:
                 self.lose(batch.spans, SHUTDOWN)
                 raise
-            self._report(trouble)
-            if trouble:
+
+    async def _send_batch(self, transport: Transport, batch: Encoded) -> None:
+        """Until it is taken or refused for good; at shutdown there is one try only."""
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            answer = await transport.send_spans(batch.data)
+            self._report(answer.trouble)
+            if not answer.trouble or answer.rejected:
+                self._sent += batch.spans - answer.rejected
+                if answer.rejected:
+                    self.lose(answer.rejected, REJECTED)
+                return
+            if not answer.retry or self._closing.is_set():
                 self.lose(batch.spans, EXPORT_FAILED)
-            else:
-                self._sent += batch.spans
+                return
+            jittered_s = backoff_s * self._rng.uniform(0.8, 1.2)
+            await self._pause(max(jittered_s, answer.after_s))
+            backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
+
+    async def _pause(self, pause_s: float) -> None:
+        """Wait, but not longer than until the shutdown begins."""
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._closing.wait()
+        except TimeoutError:
+            return
 
     async def _send_metrics(self, transport: Transport) -> None:
+        """What could not be sent is in the next snapshot: they are cumulative."""
         metrics, now_ns = self._snapshot(), self._clock.wall_ns()
         if metrics:
-            trouble = await self._in_thread(transport.send_metrics, metrics, self._start_ns, now_ns)
-            self._report(trouble)
-
-    async def _in_thread(self, call: Callable[..., _T], *args: object) -> _T:
-        assert self._loop is not None
-        return await self._loop.run_in_executor(self._pool, call, *args)
-
-    def lose(self, spans: int, reason: str) -> None:
-        """Count spans that nobody will see."""
-        self._lost += spans
-        self._dropped(SPANS, reason, spans)
-
-    def _lose_rest(self, reason: str) -> None:
-        while (batch := self._queue.take(self._settings.queue_bytes)) is not None:
-            self.lose(batch.spans, reason)
+            answer = await transport.send_metrics(metrics, self._start_ns, now_ns)
+            self._report(answer.trouble)
 
     def _report(self, trouble: str) -> None:
         """Once when it begins, once when it is over; never in between."""
         if trouble and not self._trouble:
-            _log.warning("telemetry cannot be exported and is being dropped: %s", trouble)
+            _log.warning("telemetry cannot be exported, traffic goes on: %s", trouble)
         elif self._trouble and not trouble:
             _log.info("telemetry is exported again; %d spans were lost", self._lost)
         self._trouble = trouble

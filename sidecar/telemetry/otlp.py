@@ -1,147 +1,152 @@
-"""The way to a collector: the SDK's OTLP/gRPC exporters, fed with what this room made.
+"""The way to a collector: OTLP/gRPC over the gRPC library that the daemon runs on anyway.
 
-Importing this costs about 150 ms and 5 MB, so nobody imports it before the daemon is ready:
-`export` does, in its own thread. The exporters bring channel, TLS, headers, compression and
-retries. Spans come as bytes (see `wire`), metrics as the SDK's own data types.
+The SDK's exporter would bring 11 MB, 0.2 s of imports and a thread (docs/decisions/0008). Here a
+call is one more task of the event loop; nothing blocks, and a cancelled task ends its call.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
+from urllib.parse import urlsplit
 
-from opentelemetry.exporter.otlp.proto.grpc.exporter import OTLPExporterMixin
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    Gauge,
-    HistogramDataPoint,
-    Metric,
-    MetricExportResult,
-    MetricsData,
-    NumberDataPoint,
-    ResourceMetrics,
-    ScopeMetrics,
-    Sum,
-)
-from opentelemetry.sdk.metrics.export import Histogram as HistogramData
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.sdk.version import __version__ as sdk_version
+import grpc.aio
+from google.rpc.error_details_pb2 import RetryInfo
+from grpc_status import rpc_status
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics_service
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace_service
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 
 from sidecar.telemetry import semconv, wire
-from sidecar.telemetry.metrics import Point, Published
+from sidecar.telemetry.export import Answer
+from sidecar.telemetry.metrics import Attributes, Point, Published
 from sidecar.telemetry.semconv import Kind
 from sidecar.telemetry.settings import Settings
 
 SCOPE = "headway"
-_SDK_LOGGER = "opentelemetry.exporter.otlp.proto.grpc.exporter"
-_CUMULATIVE = AggregationTemporality.CUMULATIVE
+DEFAULT_PORT = 4317
+"""The port of OTLP/gRPC."""
 
-
-class Channel(Protocol):
-    """The part of a gRPC channel that is used here."""
-
-    def unary_unary(self, method: str, **serializers: Any) -> Any:
-        """A callable for one method."""
-
-
-class _SpanStub:
-    """TraceService with requests that are bytes already."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.Export = channel.unary_unary(
-            "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-            request_serializer=None,
-            response_deserializer=None,
-        )
-
-
-class _SpanExporter(OTLPExporterMixin):  # type: ignore[type-arg]  # its type variables know no bytes
-    """The SDK's exporter for requests that are encoded already."""
-
-    _exporting = "traces"
-
-    def _translate_data(self, data: bytes) -> bytes:
-        return data
-
-    def _count_data(self, data: bytes) -> int:
-        return len(data)
-
-    def export(self, request: bytes) -> bool:
-        """Send one ExportTraceServiceRequest; retries within the timeout, then gives up."""
-        return bool(self._export(request) is SpanExportResult.SUCCESS)
-
-
-class _LastWord(logging.Filter):
-    """Keeps what the SDK's exporters would log at every failure: we say it once, ourselves."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.text = ""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        self.text = record.getMessage()
-        return False
+_PACKAGE = "opentelemetry.proto.collector"
+_CUMULATIVE = metrics_pb2.AGGREGATION_TEMPORALITY_CUMULATIVE
+_OPTIONS = (("grpc.max_reconnect_backoff_ms", 10_000),)
+_MAX_TROUBLE = 300
+_CODE = grpc.StatusCode
+_RETRYABLE = frozenset(
+    (
+        *(_CODE.CANCELLED, _CODE.DEADLINE_EXCEEDED, _CODE.ABORTED),
+        *(_CODE.OUT_OF_RANGE, _CODE.UNAVAILABLE, _CODE.DATA_LOSS),
+    )
+)
+"""OTLP specification, table of gRPC codes; RESOURCE_EXHAUSTED only where it says when."""
 
 
 class OtlpTransport:
-    """Blocking sends to one collector; `close` may be called from another thread and ends them."""
+    """Sends to one collector. Make it on the running loop; it connects with the first send."""
 
     def __init__(self, settings: Settings) -> None:
-        insecure = not settings.endpoint.startswith("https://")
-        common: dict[str, Any] = {
-            "endpoint": settings.endpoint,
-            "insecure": insecure,
-            "headers": tuple((name.lower(), value) for name, value in settings.headers),
-            "timeout": settings.export_timeout_s,
-        }
-        self._spans = _SpanExporter(stub=_SpanStub, result=SpanExportResult, **common)
-        self._metrics = OTLPMetricExporter(**common)
-        described = resource(settings)
-        self._resource = wire.Writer().resource(described)
-        self._sdk_resource = Resource(dict(described))
-        self._version = settings.service_version
+        self._channel = channel(settings)
+        self._settings = settings
+        self._metadata = tuple((name.lower(), value) for name, value in settings.headers)
+        self._spans: Any = self._channel.unary_unary(
+            f"/{_PACKAGE}.trace.v1.TraceService/Export",
+            response_deserializer=trace_service.ExportTraceServiceResponse.FromString,
+        )
+        self._metrics: Any = self._channel.unary_unary(
+            f"/{_PACKAGE}.metrics.v1.MetricsService/Export",
+            request_serializer=metrics_service.ExportMetricsServiceRequest.SerializeToString,
+            response_deserializer=metrics_service.ExportMetricsServiceResponse.FromString,
+        )
+        self._resource = wire.Writer().resource(resource(settings))
         self._schema_url = schema_url(settings)
-        self._last_word = _LastWord()
-        logging.getLogger(_SDK_LOGGER).addFilter(self._last_word)
 
-    def send_spans(self, spans: bytes) -> str:
-        """Send encoded spans; "" if the collector took them, else what went wrong."""
-        scope = (SCOPE, self._version)
+    async def send_spans(self, spans: bytes) -> Answer:
+        """Send encoded spans, one after another."""
+        scope = (SCOPE, self._settings.service_version)
         request = wire.export_request(self._resource, scope, self._schema_url, spans)
-        return self._result(self._spans.export(request))
+        answer, response = await self._call(self._spans, request)
+        if response is None or not response.partial_success.rejected_spans:
+            return answer
+        partial = response.partial_success
+        return Answer(partial.error_message[:_MAX_TROUBLE], rejected=partial.rejected_spans)
 
-    def send_metrics(self, metrics: tuple[Published, ...], start_ns: int, now_ns: int) -> str:
+    async def send_metrics(
+        self, metrics: tuple[Published, ...], start_ns: int, now_ns: int
+    ) -> Answer:
         """Send a snapshot taken at `now_ns` of what was counted since `start_ns`."""
-        data = metrics_data(metrics, self._sdk_resource, self._version, start_ns, now_ns)
-        return self._result(self._metrics.export(data) is MetricExportResult.SUCCESS)
+        request = metrics_service.ExportMetricsServiceRequest()
+        about = request.resource_metrics.add()
+        about.resource.MergeFromString(self._resource)
+        scope = about.scope_metrics.add()
+        scope.scope.name, scope.scope.version = SCOPE, self._settings.service_version
+        for metric in metrics:
+            fill_metric(scope.metrics.add(), metric, start_ns, now_ns)
+            # A metric may have thousands of points: the streams go on between two of them.
+            await asyncio.sleep(0)
+        return (await self._call(self._metrics, request))[0]
 
-    def close(self) -> None:
-        self._spans.shutdown()
-        self._metrics.shutdown()
-        logging.getLogger(_SDK_LOGGER).removeFilter(self._last_word)
+    async def close(self) -> None:
+        await self._channel.close()
 
-    def _result(self, success: bool) -> str:
-        return "" if success else self._last_word.text or "the collector did not take it"
+    async def _call(self, method: Any, request: Any) -> tuple[Answer, Any]:
+        timeout = self._settings.export_timeout_s
+        try:
+            response = await method(request, timeout=timeout, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            return refused(error), None
+        return Answer(), response
 
 
-def connect(settings: Settings) -> OtlpTransport:
-    """A transport to the configured collector; connecting itself happens with the first send."""
-    return OtlpTransport(settings)
+def channel(settings: Settings) -> grpc.aio.Channel:
+    """A channel for the endpoint: https:// with TLS, everything else without."""
+    compression = grpc.Compression.Gzip if settings.compression else None
+    where = target(settings.endpoint)
+    if not settings.endpoint.startswith("https://"):
+        return grpc.aio.insecure_channel(where, options=_OPTIONS, compression=compression)
+    credentials = grpc.ssl_channel_credentials(settings.root_certificates or None)
+    return grpc.aio.secure_channel(where, credentials, options=_OPTIONS, compression=compression)
+
+
+def target(endpoint: str) -> str:
+    """The gRPC target of an OTLP endpoint; unix: addresses stay as they are."""
+    if endpoint.startswith("unix:"):
+        return endpoint
+    parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port or DEFAULT_PORT}"
+
+
+def refused(error: grpc.aio.AioRpcError) -> Answer:
+    """What a failed call means: whether it may be repeated, and when at the earliest."""
+    trouble = f"{error.code().name}: {error.details()}"[:_MAX_TROUBLE]
+    told = _retry_after_s(error)
+    if error.code() is _CODE.RESOURCE_EXHAUSTED:
+        return Answer(trouble, retry=told is not None, after_s=told or 0.0)
+    return Answer(trouble, retry=error.code() in _RETRYABLE, after_s=told or 0.0)
+
+
+def _retry_after_s(error: grpc.aio.AioRpcError) -> float | None:
+    try:
+        status = rpc_status.from_call(error)
+    except ValueError:
+        return None
+    for detail in status.details if status else ():
+        info = RetryInfo()
+        if detail.Unpack(info):
+            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+    return None
 
 
 def resource(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """The process as the resource conventions describe it; configured attributes come last."""
+    """The process as the resource conventions describe it; configured attributes win."""
     given = {
         "service.name": settings.service_name,
         "service.version": settings.service_version,
         "service.instance.id": settings.service_instance_id,
         "telemetry.sdk.language": "python",
-        "telemetry.sdk.name": "opentelemetry",
-        "telemetry.sdk.version": sdk_version,
+        "telemetry.sdk.name": SCOPE,
+        "telemetry.sdk.version": settings.service_version,
     } | dict(settings.resource)
     return tuple((name, value) for name, value in given.items() if value)
 
@@ -152,40 +157,53 @@ def schema_url(settings: Settings) -> str:
     return profiles[0].schema_url if len(profiles) == 1 else ""
 
 
-def metrics_data(
-    metrics: Iterable[Published], about: Resource, version: str, start_ns: int, now_ns: int
-) -> MetricsData:
-    """A snapshot in the SDK's types, cumulative since `start_ns`."""
-    made = [_metric(metric, start_ns, now_ns) for metric in metrics]
-    scoped = ScopeMetrics(InstrumentationScope(SCOPE, version), made, "")
-    return MetricsData([ResourceMetrics(about, [scoped], "")])
-
-
-def _metric(metric: Published, start_ns: int, now_ns: int) -> Metric:
-    data: HistogramData | Sum | Gauge
+def fill_metric(out: metrics_pb2.Metric, metric: Published, start_ns: int, now_ns: int) -> None:
+    """Write `metric` into an empty message; sums and histograms are cumulative."""
+    out.name, out.unit, out.description = metric.name, metric.unit, metric.description
     if metric.kind is Kind.HISTOGRAM:
-        measured = [_histogram(point, start_ns, now_ns) for point in metric.points]
-        data = HistogramData(measured, _CUMULATIVE)
-    elif metric.kind is Kind.COUNTER:
-        data = Sum([_number(point, start_ns, now_ns) for point in metric.points], _CUMULATIVE, True)
-    else:
-        data = Gauge([_number(point, start_ns, now_ns) for point in metric.points])
-    return Metric(metric.name, metric.description, metric.unit, data)
+        out.histogram.aggregation_temporality = _CUMULATIVE
+        _fill_histogram(out.histogram.data_points, metric.points, start_ns, now_ns)
+        return
+    if metric.kind is Kind.COUNTER:
+        out.sum.aggregation_temporality = _CUMULATIVE
+        out.sum.is_monotonic = True
+        _fill_numbers(out.sum.data_points, metric.points, start_ns, now_ns)
+        return
+    _fill_numbers(out.gauge.data_points, metric.points, 0, now_ns)
 
 
-def _number(point: Point, start_ns: int, now_ns: int) -> NumberDataPoint:
-    return NumberDataPoint(dict(point.attributes), start_ns, now_ns, point.value)
+def _fill_numbers(out: Any, points: Iterable[Point], start_ns: int, now_ns: int) -> None:
+    for point in points:
+        made = out.add(start_time_unix_nano=start_ns, time_unix_nano=now_ns)
+        if isinstance(point.value, int):
+            made.as_int = point.value
+        else:
+            made.as_double = point.value
+        _fill_attributes(made.attributes, point.attributes)
 
 
-def _histogram(point: Point, start_ns: int, now_ns: int) -> HistogramDataPoint:
-    return HistogramDataPoint(
-        attributes=dict(point.attributes),
-        start_time_unix_nano=start_ns,
-        time_unix_nano=now_ns,
-        count=sum(point.counts),
-        sum=point.value,
-        bucket_counts=point.counts,
-        explicit_bounds=point.bounds,
-        min=point.low,
-        max=point.high,
-    )
+def _fill_histogram(out: Any, points: Iterable[Point], start_ns: int, now_ns: int) -> None:
+    for point in points:
+        made = out.add(
+            start_time_unix_nano=start_ns,
+            time_unix_nano=now_ns,
+            count=sum(point.counts),
+            sum=point.value,
+            bucket_counts=point.counts,
+            explicit_bounds=point.bounds,
+            min=point.low,
+            max=point.high,
+        )
+        _fill_attributes(made.attributes, point.attributes)
+
+
+def _fill_attributes(out: Any, attributes: Attributes) -> None:
+    for name, value in attributes:
+        made = out.add(key=name)
+        if isinstance(value, str):
+            # Lone surrogates cannot be encoded; a metric must not fail for that.
+            made.value.string_value = value.encode("utf-8", "replace").decode()
+        elif isinstance(value, bool):
+            made.value.bool_value = value
+        else:
+            made.value.int_value = value

@@ -58,6 +58,7 @@ class Pipeline:
         self.exporter = Exporter(
             settings,
             clock,
+            rng,
             connect=connect,
             snapshot=self._snapshot,
             dropped=self.recorder.dropped,
@@ -173,10 +174,7 @@ class Telemetry:
             self._pipeline.recorder.call(method, status_code, (now_ns - start_ns) / 1e9)
 
     def start(self) -> None:
-        """Begin exporting, on the running loop; call it once the daemon is ready.
-
-        The exporter's imports (about 0.2 s) then run in a thread.
-        """
+        """Begin exporting, on the running loop; call it once the daemon is ready."""
         if self._pipeline is not None:
             self._pipeline.exporter.start()
 

@@ -11,7 +11,7 @@ SERVER    headway.v1.CompletionService/StreamCompletion
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -19,7 +19,7 @@ from sidecar.core.events import Outcome
 from sidecar.core.request import Completion
 from sidecar.core.usage import Usage
 from sidecar.telemetry import content, semconv, wire
-from sidecar.telemetry.record import AttemptTrace, RequestTrace
+from sidecar.telemetry.record import AttemptTrace, RequestTrace, Waiting
 from sidecar.telemetry.wire import Pair, SpanKind
 
 _INTERNAL, _SERVER, _CLIENT = SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT
@@ -81,13 +81,15 @@ class _Tree:
         request = self.request
         context = request.context
         links = [wire.link(at.trace_id, at.parent_id, at.flags) for at in request.links]
+        write = self.writer
+        own = write.varying(((semconv.REQUEST_ID, request.request_id),))
         self.spans.append(
-            self.writer.span(
+            write.span(
                 (context.trace_id, span_id, context.parent_id),
                 request.method,
                 _SERVER,
                 (request.start_ns, request.end_ns),
-                _server_attributes(request),
+                write.fixed(_server_attributes(request)) + own,
                 error=request.status_code in semconv.SERVER_ERRORS,
                 flags=context.flags,
                 remote_parent=bool(context.parent_id),
@@ -96,58 +98,67 @@ class _Tree:
         )
 
     def _chat(self, parent: bytes, span_id: bytes) -> None:
-        request = self.request
+        request, write = self.request, self.writer
         is_error = request.status_code not in ("OK", _CANCELLED)
         name = f"{semconv.OPERATION_CHAT} {request.model}"
         times = (request.start_ns, request.end_ns)
-        pairs = _chat_attributes(request, self.options)
-        self._span(span_id, parent, name, _CLIENT, times, pairs, is_error)
+        about = write.fixed(_chat_attributes(request))
+        if request.completion is not None:
+            about += write.fixed(_request_attributes(request.completion))
+        about += write.varying(_response_attributes(request, self.options))
+        self._span((span_id, parent), name, _CLIENT, times, about, is_error)
 
     def _waits(self, parent: bytes) -> None:
+        write = self.writer
         for wait in self.request.waits:
-            times, pairs = (
-                (wait.start_ns, wait.end_ns),
-                (
-                    (semconv.QUEUE_REASON, wait.reason),
-                    (semconv.BUCKET, wait.bucket),
-                    (semconv.QUEUE_TOKENS_ESTIMATED, wait.tokens_estimated),
-                    (semconv.QUEUE_POSITION, wait.position),
-                ),
-            )
-            self._span(self.ids(1), parent, semconv.SPAN_QUEUE, _INTERNAL, times, pairs)
+            times = (wait.start_ns, wait.end_ns)
+            about = write.varying(_wait_attributes(wait))
+            self._span((self.ids(1), parent), semconv.SPAN_QUEUE, _INTERNAL, times, about)
         for pause in self.request.backoffs:
             times = (pause.start_ns, pause.end_ns)
-            reason = ((semconv.BACKOFF_REASON, pause.reason),)
-            self._span(self.ids(1), parent, semconv.SPAN_BACKOFF, _INTERNAL, times, reason)
+            about = write.fixed(((semconv.BACKOFF_REASON, pause.reason),))
+            self._span((self.ids(1), parent), semconv.SPAN_BACKOFF, _INTERNAL, times, about)
 
     def _attempt(self, parent: bytes, attempt: AttemptTrace) -> None:
+        write = self.writer
         is_error = failed(attempt)
         error = error_type(attempt) if is_error else ""
         times = (attempt.start_ns, attempt.end_ns)
-        span_id, http_id = attempt.span_id, attempt.http_id
-        pairs = _attempt_attributes(attempt, error)
-        self._span(span_id, parent, semconv.SPAN_ATTEMPT, _INTERNAL, times, pairs, is_error)
-        pairs = _http_attributes(attempt, error)
-        self._span(http_id, span_id, semconv.SPAN_HTTP, _CLIENT, times, pairs, is_error)
-        for name, phase_times, pairs in _phases(attempt, self.request.start_ns):
-            self._span(self.ids(1), http_id, name, _INTERNAL, phase_times, pairs)
+        ids = (attempt.span_id, parent)
+        about = write.fixed(_attempt_attributes(attempt, error))
+        about += write.varying(_attempt_figures(attempt))
+        self._span(ids, semconv.SPAN_ATTEMPT, _INTERNAL, times, about, is_error)
+        ids = (attempt.http_id, attempt.span_id)
+        about = write.fixed(_http_attributes(attempt, error))
+        self._span(ids, semconv.SPAN_HTTP, _CLIENT, times, about, is_error)
+        for name, times, pairs in _phases(attempt, self.request.start_ns):
+            ids = (self.ids(1), attempt.http_id)
+            about = write.fixed(((semconv.PHASE_NAME, name),)) + write.varying(pairs)
+            self._span(ids, f"{semconv.SPAN_PHASE} {name}", _INTERNAL, times, about)
 
     def _span(
         self,
-        span_id: bytes,
-        parent: bytes,
+        ids: tuple[bytes, bytes],
         name: str,
         kind: SpanKind,
         times: tuple[int, int],
-        pairs: Iterable[Pair],
+        about: bytes,
         error: bool = False,
     ) -> None:
+        """A span of the request's trace; `ids` are its own and its parent's."""
         context = self.request.context
-        ids = (context.trace_id, span_id, parent)
-        extra = wire.trace_state(context.trace_state)
-        span = self.writer.span
-        made = span(ids, name, kind, times, pairs, error=error, flags=context.flags, extra=extra)
-        self.spans.append(made)
+        self.spans.append(
+            self.writer.span(
+                (context.trace_id, *ids),
+                name,
+                kind,
+                times,
+                about,
+                error=error,
+                flags=context.flags,
+                extra=wire.trace_state(context.trace_state) if context.trace_state else b"",
+            )
+        )
 
 
 def failed(attempt: AttemptTrace) -> bool:
@@ -174,35 +185,49 @@ def _server_attributes(request: RequestTrace) -> tuple[Pair, ...]:
         (semconv.SERVER_PORT, request.server_port or None),
         (semconv.CLIENT_NAME, request.client_name),
         (semconv.CALLER, request.caller),
-        (semconv.REQUEST_ID, wire.once(request.request_id)),
     )
 
 
-def _chat_attributes(request: RequestTrace, options: Options) -> Iterator[Pair]:
+def _wait_attributes(wait: Waiting) -> tuple[Pair, ...]:
+    return (
+        (semconv.QUEUE_REASON, wait.reason),
+        (semconv.BUCKET, wait.bucket),
+        (semconv.QUEUE_TOKENS_ESTIMATED, wait.tokens_estimated),
+        (semconv.QUEUE_POSITION, wait.position),
+    )
+
+
+def _chat_attributes(request: RequestTrace) -> tuple[Pair, ...]:
+    """What many requests have alike."""
     last = request.last
-    yield semconv.GEN_AI_OPERATION_NAME, semconv.OPERATION_CHAT
-    yield semconv.GEN_AI_PROVIDER_NAME, last.provider if last else semconv.NO_PROVIDER
-    yield semconv.GEN_AI_REQUEST_MODEL, request.model
-    yield semconv.GEN_AI_REQUEST_STREAM, request.streaming or None
-    if last:
-        yield semconv.SERVER_ADDRESS, last.server_address
-        yield semconv.SERVER_PORT, last.server_port or None
+    return (
+        (semconv.GEN_AI_OPERATION_NAME, semconv.OPERATION_CHAT),
+        (semconv.GEN_AI_PROVIDER_NAME, last.provider if last else semconv.NO_PROVIDER),
+        (semconv.GEN_AI_REQUEST_MODEL, request.model),
+        (semconv.GEN_AI_REQUEST_STREAM, request.streaming or None),
+        (semconv.SERVER_ADDRESS, last.server_address if last else ""),
+        (semconv.SERVER_PORT, last.server_port or None if last else None),
+        (semconv.GEN_AI_RESPONSE_MODEL, request.response_model),
+        (semconv.GEN_AI_RESPONSE_FINISH_REASONS, finish_reasons(request)),
+        (semconv.ERROR_TYPE, request.error_type),
+        (semconv.ROUTE, request.route),
+        (semconv.ATTEMPT_COUNT, len(request.attempts)),
+        (semconv.FAILOVER, request.failed_over),
+        (semconv.CACHED, request.cached or None),
+    )
+
+
+def _response_attributes(request: RequestTrace, options: Options) -> Iterator[Pair]:
+    """What every request has for itself."""
+    yield semconv.GEN_AI_RESPONSE_ID, request.response_id
+    yield semconv.COST_NANO_USD, request.cost.total_nano_usd
     if request.completion is not None:
-        yield from _request_attributes(request.completion)
-    yield semconv.GEN_AI_RESPONSE_ID, wire.once(request.response_id)
-    yield semconv.GEN_AI_RESPONSE_MODEL, request.response_model
-    yield semconv.GEN_AI_RESPONSE_FINISH_REASONS, finish_reasons(request)
+        yield semconv.GEN_AI_REQUEST_SEED, request.completion.seed
     if request.first_token_ns and request.streaming:
         since = (request.first_token_ns - request.start_ns) / 1e9
         yield semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, since
     if request.usage is not None:
         yield from _usage_attributes(request.usage, options.profiles)
-    yield semconv.ERROR_TYPE, request.error_type
-    yield semconv.ROUTE, request.route
-    yield semconv.ATTEMPT_COUNT, len(request.attempts)
-    yield semconv.FAILOVER, request.failed_over
-    yield semconv.COST_NANO_USD, request.cost.total_nano_usd
-    yield semconv.CACHED, request.cached or None
     if options.capture_content:
         yield from _content_attributes(request, options.redact)
 
@@ -214,7 +239,6 @@ def _request_attributes(completion: Completion) -> tuple[Pair, ...]:
         (semconv.GEN_AI_REQUEST_MAX_TOKENS, completion.max_tokens),
         (semconv.GEN_AI_REQUEST_TEMPERATURE, _double(completion.temperature)),
         (semconv.GEN_AI_REQUEST_TOP_P, _double(completion.top_p)),
-        (semconv.GEN_AI_REQUEST_SEED, completion.seed),
         (semconv.GEN_AI_REQUEST_STOP_SEQUENCES, completion.stop or None),
         (semconv.GEN_AI_REQUEST_FREQUENCY_PENALTY, _double(completion.frequency_penalty)),
         (semconv.GEN_AI_REQUEST_PRESENCE_PENALTY, _double(completion.presence_penalty)),
@@ -261,22 +285,27 @@ def _content_attributes(request: RequestTrace, redact: Callable[[str], str]) -> 
 
 
 def _attempt_attributes(attempt: AttemptTrace, error: str) -> tuple[Pair, ...]:
-    waited = attempt.responded_ns - attempt.start_ns
     return (
         (semconv.ATTEMPT_NUMBER, attempt.number),
         (semconv.ATTEMPT_CAUSE, attempt.cause.value),
         (semconv.ATTEMPT_CONTINUATION, attempt.continuation.value),
         (semconv.ATTEMPT_OUTCOME, attempt.outcome.value if attempt.outcome else ""),
         (semconv.ATTEMPT_REASON, attempt.reason),
-        (semconv.ATTEMPT_TIME_TO_RESPONSE, waited / 1e9 if attempt.responded_ns else None),
         (semconv.GEN_AI_PROVIDER_NAME, attempt.provider),
         (semconv.GEN_AI_REQUEST_MODEL, attempt.model),
         (semconv.KEY_ALIAS, attempt.key_alias),
         (semconv.KEY_CANDIDATES, attempt.candidates),
         (semconv.KEY_REJECTED_COOLING, attempt.cooling),
         (semconv.KEY_REJECTED_EXHAUSTED, attempt.exhausted),
-        (semconv.COST_NANO_USD, attempt.cost.total_nano_usd),
         (semconv.ERROR_TYPE, error),
+    )
+
+
+def _attempt_figures(attempt: AttemptTrace) -> tuple[Pair, ...]:
+    waited = attempt.responded_ns - attempt.start_ns
+    return (
+        (semconv.ATTEMPT_TIME_TO_RESPONSE, waited / 1e9 if attempt.responded_ns else None),
+        (semconv.COST_NANO_USD, attempt.cost.total_nano_usd),
     )
 
 
@@ -310,7 +339,7 @@ def _phases(
             ),
             (semconv.TIME_TO_FIRST_ANSWER, (start - asked_ns) / 1e9 if first_answer else None),
         )
-        yield f"{semconv.SPAN_PHASE} {name}", (start, end), pairs
+        yield name, (start, end), pairs
 
 
 def _phase_tokens(attempt: AttemptTrace, name: str) -> int | None:

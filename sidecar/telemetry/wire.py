@@ -23,13 +23,12 @@ MAX_TEXT = 4096
 
 _ATTRIBUTES = b"\x4a"
 _RESOURCE_ATTRIBUTES = b"\x0a"
-_CACHE_ENTRIES = 4096
-_CACHED_TEXT = 128
-_CACHED_INT = 4096
+_CACHE_ENTRIES = 1024
+_UINT64 = 0xFFFFFFFFFFFFFFFF
 _HAS_IS_REMOTE = 0x100
 _IS_REMOTE = 0x200
 _TIMES = struct.Struct("<BQBQ").pack
-_DOUBLE = struct.Struct("<Bd").pack
+_DOUBLE = struct.Struct("<d").pack
 _FLAGS = struct.Struct("<BBI").pack
 _LINK_FLAGS = struct.Struct("<BI").pack
 _ERROR_STATUS = b"\x7a\x02\x18\x02"
@@ -73,52 +72,66 @@ def _text(text: str) -> bytes:
 class Writer:
     """Encodes attributes and spans; remembers what repeats from span to span."""
 
-    __slots__ = ("_ints", "_keys", "_names", "_texts")
+    __slots__ = ("_doubles", "_groups", "_ints", "_keys", "_names")
 
     def __init__(self) -> None:
-        self._texts: dict[Pair, bytes] = {}
-        self._ints: dict[Pair, bytes] = {}
-        self._keys: dict[str, bytes] = {}
+        self._groups: dict[tuple[Pair, ...], bytes] = {}
         self._names: dict[tuple[str, SpanKind], bytes] = {}
+        self._keys: dict[str, bytes] = {}
+        self._doubles: dict[str, bytes] = {}
+        self._ints: dict[tuple[str, int], bytes] = {}
 
-    def attributes(self, pairs: Iterable[Pair]) -> bytes:
+    def fixed(self, pairs: tuple[Pair, ...]) -> bytes:
+        """`pairs` as the attributes of a span, encoded once for all spans that have the same.
+
+        An attribute name must always have one type: 1, True and 1.0 are one key to remember.
+        """
+        return self._groups.get(pairs) or self._remembered(pairs)
+
+    def varying(self, pairs: Iterable[Pair]) -> bytes:
         """`pairs` as the attributes of a span; None and "" are left out."""
-        out = []
-        for pair in pairs:
-            value = pair[1]
-            if value is None or value == "":
-                continue
+        out = b""
+        for name, value in pairs:
             kind = type(value)
-            # Only whole lookups by exact type: 1, True and 1.0 are one dictionary key.
-            found = (
-                self._texts.get(pair)
-                if kind is str
-                else self._ints.get(pair)
-                if kind is int
-                else None
-            )
-            out.append(found or self._attribute(pair))
-        return b"".join(out)
+            if kind is int:
+                number = varint(value & _UINT64)  # type: ignore[operator]
+                before = self._ints.get((name, len(number)))
+                out += (before or self._before_int(name, number)) + number
+            elif kind is float:
+                out += (self._doubles.get(name) or self._before_double(name)) + _DOUBLE(value)
+            elif value is not None and value != "":
+                out += self._key_value(name, value, _ATTRIBUTES)
+        return out
 
     def resource(self, pairs: Iterable[Pair]) -> bytes:
         """The body of a Resource."""
-        return b"".join(self._key_value(pair, _RESOURCE_ATTRIBUTES) for pair in pairs)
+        return b"".join(self._key_value(*pair, _RESOURCE_ATTRIBUTES) for pair in pairs)
 
-    def _attribute(self, pair: Pair) -> bytes:
-        encoded = self._key_value(pair, _ATTRIBUTES)
-        value = pair[1]
-        if type(value) is str and len(value) <= _CACHED_TEXT:
-            _remember(self._texts, pair, encoded)
-        elif type(value) is int and 0 <= value < _CACHED_INT:
-            _remember(self._ints, pair, encoded)
+    def _remembered(self, pairs: tuple[Pair, ...]) -> bytes:
+        encoded = self.varying(pairs)
+        _remember(self._groups, pairs, encoded)
         return encoded
 
-    def _key_value(self, pair: Pair, tag: bytes) -> bytes:
-        name, value = pair
+    def _before_double(self, name: str) -> bytes:
+        """Everything of a double's attribute before its eight bytes."""
+        whole = self._key_value(name, 0.0, _ATTRIBUTES)
+        before = self._doubles[name] = whole[:-8]
+        return before
+
+    def _before_int(self, name: str, number: bytes) -> bytes:
+        """Everything of an integer's attribute before the varint `number`; by its length."""
+        any_value = b"\x18" + number
+        whole = self._encoded(name, any_value, _ATTRIBUTES)
+        before = self._ints[name, len(number)] = whole[: -len(number)]
+        return before
+
+    def _key_value(self, name: str, value: Value, tag: bytes) -> bytes:
+        return self._encoded(name, _any(value), tag)
+
+    def _encoded(self, name: str, any_value: bytes, tag: bytes) -> bytes:
         key = self._keys.get(name)
         if key is None:
             key = self._keys[name] = framed(b"\x0a", name.encode()) + b"\x12"
-        any_value = _any(value)
         return framed(tag, key + varint(len(any_value)) + any_value)
 
     def _named(self, name: str, kind: SpanKind) -> bytes:
@@ -134,7 +147,7 @@ class Writer:
         name: str,
         kind: SpanKind,
         times: tuple[int, int],
-        pairs: Iterable[Pair],
+        attributes: bytes,
         *,
         error: bool = False,
         flags: int = 1,
@@ -143,8 +156,9 @@ class Writer:
     ) -> bytes:
         """One span as field 2 of ScopeSpans: `ids` are trace, span and parent (b"" for a root).
 
-        `times` are nanoseconds since the epoch; an end before its start is moved to it. `extra`
-        holds further encoded fields of the span (links, trace state).
+        `times` are nanoseconds since the epoch; an end before its start is moved to it.
+        `attributes` come from `fixed` and `varying`, `extra` holds further encoded fields of the
+        span (links, trace state).
         """
         trace_id, span_id, parent_id = ids
         start, end = times
@@ -153,7 +167,7 @@ class Writer:
             + (b"\x22\x08" + parent_id if parent_id else b"")
             + self._named(name, kind)
             + _TIMES(0x39, start, 0x41, max(start, end))
-            + self.attributes(pairs)
+            + attributes
             + extra
             + (_ERROR_STATUS if error else b"")
             + _FLAGS(0x85, 0x01, flags | _HAS_IS_REMOTE | (_IS_REMOTE if remote_parent else 0))
@@ -168,11 +182,6 @@ def _remember(cache: dict[_K, bytes], key: _K, encoded: bytes) -> None:
     if len(cache) >= _CACHE_ENTRIES:
         cache.clear()
     cache[key] = encoded
-
-
-def once(text: str) -> bytes | None:
-    """A text that will not come again (an id), kept out of the writer's memory."""
-    return _text(text[:MAX_TEXT]) if text else None
 
 
 def trace_state(text: str) -> bytes:
@@ -191,9 +200,9 @@ def _any(value: Value) -> bytes:
     if isinstance(value, bool):
         return b"\x10\x01" if value else b"\x10\x00"
     if isinstance(value, int):
-        return b"\x18" + varint(value & 0xFFFFFFFFFFFFFFFF)
+        return b"\x18" + varint(value & _UINT64)
     if isinstance(value, float):
-        return _DOUBLE(0x21, value)
+        return b"\x21" + _DOUBLE(value)
     if isinstance(value, str):
         return framed(b"\x0a", _text(value[:MAX_TEXT]))
     if isinstance(value, bytes):

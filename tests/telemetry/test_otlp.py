@@ -81,13 +81,13 @@ async def test_the_resource_names_the_process(collector: Collector) -> None:
     await sent(collector, service_version="0.1.0", service_instance_id="i-1", resource=own)
 
     resource = attributes(collector.traces[0].resource_spans[0].resource)
-    assert resource.pop("telemetry.sdk.version")
     assert resource == {
         "service.name": "headway",
         "service.version": "0.1.0",
         "service.instance.id": "i-1",
         "telemetry.sdk.language": "python",
-        "telemetry.sdk.name": "opentelemetry",
+        "telemetry.sdk.name": "headway",
+        "telemetry.sdk.version": "0.1.0",
         "k8s.pod.name": "shop-1",
     }
     assert attributes(collector.metrics[0].resource_metrics[0].resource)["k8s.pod.name"] == "shop-1"
