@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
 from sidecar.core.events import Delta, FinishReason
 from sidecar.core.failure import Cause, Failure
+from sidecar.core.usage import Usage
 from sidecar.providers import errors
 from sidecar.providers.dialect import Report
 from sidecar.providers.merge import Merger
@@ -63,7 +66,17 @@ class Decoding:
     It tells what it finds through `out`, `finish` and `fail`, and may set `done`.
     """
 
-    __slots__ = ("_framer", "_key", "done", "failure", "finished", "out", "report", "torn")
+    __slots__ = (
+        "_framer",
+        "_key",
+        "_split",
+        "done",
+        "failure",
+        "finished",
+        "out",
+        "report",
+        "torn",
+    )
 
     def __init__(self, framer: Framer, key: str = "") -> None:
         self._framer = framer
@@ -73,11 +86,16 @@ class Decoding:
         self.done = False
         self.finished = False
         self.torn = False
+        self._split = False
         self.out = Merger()
 
     @property
     def keepalives(self) -> int:
         return self._framer.keepalives
+
+    @property
+    def pieces(self) -> tuple[int, int]:
+        return self.out.reasoning_pieces, self.out.answer_pieces
 
     def feed(self, data: bytes) -> list[Delta]:
         if self.done or self.failure is not None:
@@ -113,9 +131,18 @@ class Decoding:
             self.report.finish_reason = reason
         self.refine()
 
+    def tell_usage(self, usage: Usage, itemised: bool) -> None:
+        """Usage as told. Reasoning that was streamed but not itemised is split off by its share
+        of the text, and marked in the report; the total stays the provider's."""
+        self.report.usage = usage
+        self._split = not itemised
+        self.refine()
+
     def refine(self) -> None:
         """Say the finish reason again by what is known now; to be called when usage comes."""
         reason = self.report.finish_reason
+        if self._split and self.report.usage is not None:
+            self.report.usage = self._shared_out(self.report.usage)
         if reason is not None:
             self.report.finish_reason = refined(reason, self.out, self._all_reasoning())
 
@@ -137,6 +164,14 @@ class Decoding:
         failure = errors.from_stray(lines, self._key)
         if failure is not None:
             self.fail(failure)
+
+    def _shared_out(self, usage: Usage) -> Usage:
+        thought, said = self.out.chars()
+        if not thought:
+            return usage
+        self.report.split_estimated = True
+        tokens = round(usage.output_tokens * thought / (thought + said))
+        return msgspec.structs.replace(usage, reasoning_tokens=tokens)
 
     def _all_reasoning(self) -> bool:
         usage = self.report.usage

@@ -51,7 +51,9 @@ class Report(msgspec.Struct):
     and may still be refined until `done` or `end()` (a usage chunk tells whether a `length` was all
     reasoning). `native_finish` is the provider's own word. `late_error` came after the finish
     reason: the answer stands. `cost_nano_usd` is what the provider says it charged.
-    `upstream` names the provider behind an aggregator, "" if untold.
+    `upstream` names the provider behind an aggregator, "" if untold. `split_estimated`: the total
+    of `usage` is the provider's, but how much of it was reasoning was not told and is our guess
+    from the texts. `tool_input_tokens` are those of the input that tools of the provider wrote.
     """
 
     response_id: str = ""
@@ -62,6 +64,8 @@ class Report(msgspec.Struct):
     late_error: Failure | None = None
     cost_nano_usd: int | None = None
     upstream: str = ""
+    split_estimated: bool = False
+    tool_input_tokens: int = 0
 
 
 class Decoder(Protocol):
@@ -80,6 +84,11 @@ class Decoder(Protocol):
     @property
     def keepalives(self) -> int: ...
 
+    @property
+    def pieces(self) -> tuple[int, int]:
+        """Pieces of reasoning and of answer seen before merging: about a token each with providers
+        that stream token by token, and all there is to count by where no usage was told."""
+
     def feed(self, data: bytes) -> list[Delta]:
         """Take some bytes of the body, cut anywhere."""
 
@@ -90,7 +99,8 @@ class Decoder(Protocol):
 class Dialect(Protocol):
     """A wire language."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def encode(
         self,
@@ -106,11 +116,11 @@ class Dialect(Protocol):
         """
 
     def decoder(
-        self, target: TargetProfile, stream: bool, key: str = "", resumed: bool = False
+        self, target: TargetProfile, stream: bool, key: str = "", prefix: Prefix | None = None
     ) -> Decoder:
         """A decoder for one 200 answer; `stream` False: one JSON document, in any pieces.
 
-        `key` is redacted from error texts. `resumed`: the call continued a partial answer.
+        `key` is redacted from error texts. `prefix` is what the call continued, if anything.
         """
 
     def failure(

@@ -10,7 +10,19 @@ _NONE, _REASONING, _ANSWER = 0, 1, 2
 class Merger:
     """Collects the deltas of one read of the socket, and remembers which phases were ever seen."""
 
-    __slots__ = ("_kind", "_out", "_parts", "answered", "called", "reasoned", "refused")
+    __slots__ = (
+        "_kind",
+        "_other_chars",
+        "_out",
+        "_parts",
+        "_reasoning_chars",
+        "answer_pieces",
+        "answered",
+        "called",
+        "reasoned",
+        "reasoning_pieces",
+        "refused",
+    )
 
     def __init__(self) -> None:
         self._kind = _NONE
@@ -20,6 +32,16 @@ class Merger:
         self.answered = False
         self.called = False
         self.refused = False
+        self.reasoning_pieces = 0
+        self.answer_pieces = 0
+        self._reasoning_chars = 0
+        self._other_chars = 0
+
+    def chars(self) -> tuple[int, int]:
+        """Characters of reasoning, and of everything else, so far."""
+        waiting = sum(map(len, self._parts))
+        thought = waiting if self._kind == _REASONING else 0
+        return self._reasoning_chars + thought, self._other_chars + waiting - thought
 
     def reasoning(self, text: str) -> None:
         if text:
@@ -27,6 +49,7 @@ class Merger:
                 self._flush()
                 self._kind = _REASONING
                 self.reasoned = True
+            self.reasoning_pieces += 1
             self._parts.append(text)
 
     def answer(self, text: str) -> None:
@@ -35,6 +58,7 @@ class Merger:
                 self._flush()
                 self._kind = _ANSWER
                 self.answered = True
+            self.answer_pieces += 1
             self._parts.append(text)
 
     def signature(self, signature: str) -> None:
@@ -54,6 +78,8 @@ class Merger:
         if text:
             self._flush()
             self.refused = True
+            self._other_chars += len(text)
+            self.answer_pieces += 1
             last = self._out[-1] if self._out else None
             if isinstance(last, Refusal):
                 last.text += text
@@ -64,6 +90,8 @@ class Merger:
         """A piece of a call; a further piece of the same call is joined to the one before."""
         self._flush()
         self.called = True
+        self._other_chars += len(name) + len(arguments)
+        self.answer_pieces += 1
         last = self._out[-1] if self._out else None
         if isinstance(last, ToolCall) and last.index == index and not id and not name:
             last.arguments += arguments
@@ -81,6 +109,11 @@ class Merger:
             return
         parts = self._parts
         text = parts[0] if len(parts) == 1 else "".join(parts)
-        self._out.append(Reasoning(text) if self._kind == _REASONING else Answer(text))
+        if self._kind == _REASONING:
+            self._reasoning_chars += len(text)
+            self._out.append(Reasoning(text))
+        else:
+            self._other_chars += len(text)
+            self._out.append(Answer(text))
         parts.clear()
         self._kind = _NONE

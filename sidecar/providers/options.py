@@ -21,6 +21,10 @@ EFFORT_BUDGETS = {
 }
 
 
+# Options that only tune the answer: dropped and reported where a target does not take them.
+TUNING = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
+
+
 class Body:
     """A request body in the making, and the list of what was not sent as asked."""
 
@@ -87,6 +91,56 @@ def check(completion: Completion, target: TargetProfile) -> None:
         raise Unsupported("messages", f"{target.model} takes no images")
 
 
+def reasoning(completion: Completion, target: TargetProfile, body: Body) -> bool:
+    """Say how hard to think, in the words of the profile; return whether the call thinks at all.
+
+    Raises Unsupported where a tool is forced although thinking was asked for and forbids it.
+    """
+    thinks = thinking(completion, target)
+    if forced(completion) and thinks and target.quirks.forced_tools == "plain":
+        return _plain(completion, target, body)
+    asked = completion.reasoning
+    if target.profile.thinking is not None:
+        _fixed(completion, target, body)
+        return thinks
+    if not target.profile.reasoning:
+        if effort_of(completion) not in (None, Effort.NONE):
+            body.drop("reasoning")
+        return False
+    if asked.token_budget and asked.effort is None and target.quirks.budget_path:
+        body.merge(target.quirks.budget_body)
+        body.put(target.quirks.budget_path, asked.token_budget)
+        return thinks
+    if asked.token_budget is not None:
+        body.drop("reasoning.token_budget")
+    effort = effort_of(completion)
+    if effort is not None:
+        _effort(effort, target, body)
+    return thinks
+
+
+def forced(completion: Completion) -> bool:
+    """True if the model must call a tool."""
+    choice = completion.tool_choice
+    return bool(completion.tools) and choice is not None and choice.mode in ("required", "named")
+
+
+def tuning(
+    completion: Completion, target: TargetProfile, thinks: bool, body: Body
+) -> dict[str, Any]:
+    """The tuning options that the target takes, by their names here; the others are dropped."""
+    taken = {}
+    for name in TUNING:
+        value = getattr(completion, name)
+        if value is None:
+            continue
+        if dropped_here(name, target, thinks):
+            body.drop(name)
+        else:
+            taken[name] = value
+    return taken
+
+
 def has_images(completion: Completion) -> bool:
     return any(
         not isinstance(part, Text) for message in completion.messages for part in message.content
@@ -110,6 +164,36 @@ def image_address(part: ImageUrl) -> tuple[str, str] | None:
     if not comma or not head.startswith("data:") or not head.endswith(";base64"):
         return None
     return head[5:-7] or "image/png", data
+
+
+def _effort(effort: Effort, target: TargetProfile, body: Body) -> None:
+    fragment = target.quirks.efforts.get(effort.value)
+    if fragment is None:
+        body.drop("reasoning.effort")
+    else:
+        body.merge(fragment)
+
+
+def _fixed(completion: Completion, target: TargetProfile, body: Body) -> None:
+    """A model whose name says whether it thinks; an effort above NONE still says how hard."""
+    effort = effort_of(completion)
+    thinks = target.profile.thinking
+    if effort is not None and (effort is not Effort.NONE) == thinks:
+        _effort(effort, target, body)
+        return
+    if effort is not None:
+        body.drop("reasoning.effort")
+    body.merge(target.quirks.efforts.get((Effort.HIGH if thinks else Effort.NONE).value, {}))
+
+
+def _plain(completion: Completion, target: TargetProfile, body: Body) -> bool:
+    """A forced tool where thinking forbids it: thinking gives way, unless it was asked for."""
+    off = target.quirks.efforts.get(Effort.NONE.value)
+    if effort_of(completion) is not None or target.profile.thinking or off is None:
+        raise Unsupported("tool_choice", f"{target.model} cannot force a tool while thinking")
+    body.merge(off)
+    body.drop("reasoning")
+    return False
 
 
 def _whole(value: Any) -> Any:

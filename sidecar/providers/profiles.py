@@ -43,6 +43,8 @@ class Quirks(msgspec.Struct, frozen=True):
     `refuse` names options the target cannot do. `replay` says what goes back of earlier turns'
     reasoning: the text under `reasoning_content` ("text": in tool turns), the packed details, or
     nothing. `tool_ids` "mistral": nine letters and digits. `schema`: json_schema is understood.
+    `path` replaces the dialect's own path; `body` is merged into every request.
+    `signed_calls`: a replayed tool call must carry a signature (Gemini 3).
     """
 
     reasoning_fields: tuple[str, ...] = (
@@ -69,8 +71,9 @@ class Quirks(msgspec.Struct, frozen=True):
     tool_ids: Literal["any", "mistral"] = "any"
     schema: bool = True
     prefix: PrefixStyle = PrefixStyle()
+    signed_calls: bool = False
+    path: str = ""
     body: dict[str, Any] = {}
-    thinking_shape: Literal["budget", "adaptive", "level"] = "budget"
 
 
 class ModelProfile(msgspec.Struct, frozen=True):

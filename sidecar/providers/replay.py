@@ -55,7 +55,7 @@ def shown(decoder: Decoder, deltas: list[Delta]) -> dict[str, Any]:
     }
     if report.usage is not None:
         out["usage"] = {
-            "input_total": report.usage.input_tokens,
+            "input_total": report.usage.input_tokens - report.tool_input_tokens,
             "input_cached": report.usage.cached_input_tokens,
             "output_total": report.usage.output_tokens,
             "reasoning": report.usage.reasoning_tokens,

@@ -12,7 +12,8 @@ REDACTED = "[redacted]"
 _KEY_LIKE = re.compile(
     r"""
       (?i:bearer|basic)\s+[^\s"',;]{6,}                   # an Authorization header
-    | (?i:key|token|secret|password|authorization)["']?\s*[=:]\s*["']?(?i:bearer\s+|basic\s+)?[^\s"',;]{6,}
+    | (?i:key|token|secret|password|authorization)["']?\s*[=:]\s*["']?
+      (?i:bearer\s+|basic\s+)?[^\s"',;]{6,}                # a named secret
     | \b(?:sk|pk|rk|gsk|xai|hf|fw|tgp|nvapi|pplx|key|ghp|glpat|AKIA|ASIA|ya29)[-_.A-Z0-9]
       [A-Za-z0-9_\-.*]{5,}                                # known prefixes
     | \bAIza[A-Za-z0-9_\-]{6,}                            # Google's

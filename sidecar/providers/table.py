@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from sidecar.providers import anthropic, gemini, ollama, openai_chat, responses, typed_event
 from sidecar.providers.builtin import PROFILES
 from sidecar.providers.dialect import Dialect
-from sidecar.providers.openai_chat.dialect import OpenAiChat
 
 __all__ = ["DIALECTS", "PROFILES"]
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OpenAiChat(),)}
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        openai_chat.DIALECT,
+        responses.DIALECT,
+        anthropic.DIALECT,
+        gemini.DIALECT,
+        gemini.INTERACTIONS,
+        ollama.DIALECT,
+        typed_event.DIALECT,
+    )
+}

@@ -34,6 +34,17 @@ TARGETS = (
     "vllm/Qwen/Qwen3-8B",
     "llamacpp/qwen3",
     "portkey/gpt-4o-mini",
+    "anthropic/claude-haiku-4-5",
+    "anthropic/claude-opus-4-8",
+    "deepseek-messages/deepseek-v4-pro",
+    "openai-responses/gpt-5.4",
+    "openai-responses/gpt-4.1",
+    "deepseek-responses/deepseek-flash",
+    "gemini/gemini-2.5-flash",
+    "gemini/gemini-3.1-pro-preview",
+    "gemini-interactions/gemini-3.5-flash",
+    "ollama/qwen3",
+    "typed-event/reasoner",
 )
 
 

@@ -70,7 +70,8 @@ def outcome(decoder: Decoder, pieces: list[bytes]) -> dict[str, Any]:
     deltas += decoder.end()
     told = shown(decoder, deltas)
     told["report"] = msgspec.to_builtins(decoder.report)
-    told["signatures"] = [d.signature for d in deltas if getattr(d, "signature", "")]
+    signed = [d.signature for d in deltas if getattr(d, "signature", "")]
+    told["signature"] = signed[-1:]
     return told
 
 

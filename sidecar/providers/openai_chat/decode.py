@@ -8,12 +8,13 @@ import msgspec
 
 from sidecar.core.events import FinishReason
 from sidecar.core.failure import Cause, Failure
+from sidecar.core.request import Prefix
 from sidecar.providers import errors, loose
 from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.openai_chat import wire
 from sidecar.providers.openai_chat.details import ReasoningDetails, details_text
 from sidecar.providers.openai_chat.usage import cost_of, usage_of
-from sidecar.providers.profiles import Quirks
+from sidecar.providers.profiles import Quirks, TargetProfile
 from sidecar.providers.sse import Event, SseFramer
 from sidecar.providers.think import ThinkSplitter
 from sidecar.providers.tool_calls import ToolCalls
@@ -59,7 +60,9 @@ class ChatDecoder(Decoding):
 
     __slots__ = ("_calls", "_details", "_fields", "_quirks", "_source", "_think", "_thinking")
 
-    def __init__(self, quirks: Quirks, stream: bool, key: str = "") -> None:
+    def __init__(
+        self, quirks: Quirks, stream: bool, key: str = "", prefix: Prefix | None = None
+    ) -> None:
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
         self._quirks = quirks
         self._fields = quirks.reasoning_fields
@@ -67,6 +70,9 @@ class ChatDecoder(Decoding):
         # send the same text in two fields at once.
         self._source = ""
         self._think = ThinkSplitter(quirks.think_tags)
+        if prefix is not None and prefix.answer:
+            # The text goes on from an answer: a tag that the template opens is behind it.
+            self._think.told_elsewhere()
         self._thinking = not self._think.passing
         self._calls = ToolCalls()
         self._details = ReasoningDetails()
@@ -242,9 +248,8 @@ class ChatDecoder(Decoding):
             return
         told = loose.record(_any(raw))
         if told:
-            self.report.usage = usage_of(told, self._quirks.reasoning_beside_output)
+            self.tell_usage(*usage_of(told, self._quirks.reasoning_beside_output))
             self.report.cost_nano_usd = cost_of(told)
-            self.refine()
 
     def _error(self, chunk: wire.Chunk) -> None:
         if not wire.told(chunk.error) and not (chunk.choices is None and wire.told(chunk.message)):
@@ -271,3 +276,7 @@ def _thinking_text(thinking: list[wire.Part] | str) -> str:
     if isinstance(thinking, str):
         return thinking
     return "".join(part.text or "" for part in thinking)
+
+
+def decoder(target: TargetProfile, stream: bool, key: str, prefix: Prefix | None) -> ChatDecoder:
+    return ChatDecoder(target.quirks, stream, key, prefix)

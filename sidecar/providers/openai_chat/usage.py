@@ -9,8 +9,8 @@ from sidecar.providers import loose
 from sidecar.providers.numbers import count, known_count, nano_usd, ticks_nano_usd
 
 
-def usage_of(told: dict[str, Any], outside: bool = False) -> Usage:
-    """Normalise a `usage` object.
+def usage_of(told: dict[str, Any], outside: bool = False) -> tuple[Usage, bool]:
+    """Normalise a `usage` object; tell also whether it itemised reasoning.
 
     Whether reasoning is inside the output count is told by the total, not by the provider's name:
     output is whatever the total holds beyond the input (xAI and Gemini's compatible door report
@@ -25,6 +25,7 @@ def usage_of(told: dict[str, Any], outside: bool = False) -> Usage:
     reasoning = known_count(details_out.get("reasoning_tokens"))
     if reasoning is None:
         reasoning = known_count(told.get("reasoning_tokens"))
+    itemised = reasoning is not None or output > reported
     if reasoning is None:
         reasoning = output - reported
     if reasoning > output:
@@ -37,7 +38,7 @@ def usage_of(told: dict[str, Any], outside: bool = False) -> Usage:
         cache_write_tokens=min(written, max(input_tokens - cached, 0)),
         output_tokens=output,
         reasoning_tokens=reasoning,
-    )
+    ), itemised
 
 
 def cost_of(told: dict[str, Any]) -> int | None:

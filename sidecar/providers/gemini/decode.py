@@ -1,0 +1,211 @@
+"""Decoding generateContent, streamed or whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sidecar.core.events import FinishReason
+from sidecar.core.failure import Cause, Failure
+from sidecar.core.request import Prefix
+from sidecar.core.usage import Usage
+from sidecar.providers import errors, loose, signature
+from sidecar.providers.decoding import Decoding, DocumentFramer
+from sidecar.providers.gemini.partial_args import PartialArgs
+from sidecar.providers.numbers import count, known_count
+from sidecar.providers.profiles import TargetProfile
+from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.tool_calls import ToolCalls
+
+DIALECT = "gemini"
+
+FINISH: dict[str, FinishReason] = {
+    "STOP": FinishReason.STOP,
+    "MAX_TOKENS": FinishReason.LENGTH,
+    "SAFETY": FinishReason.CONTENT_FILTER,
+    "RECITATION": FinishReason.CONTENT_FILTER,
+    "PROHIBITED_CONTENT": FinishReason.CONTENT_FILTER,
+    "BLOCKLIST": FinishReason.CONTENT_FILTER,
+    "SPII": FinishReason.CONTENT_FILTER,
+    "LANGUAGE": FinishReason.CONTENT_FILTER,
+    "IMAGE_SAFETY": FinishReason.CONTENT_FILTER,
+    "IMAGE_PROHIBITED_CONTENT": FinishReason.CONTENT_FILTER,
+}
+# The model broke down rather than finished: asking again may well help.
+BROKEN = frozenset(
+    {
+        "MALFORMED_FUNCTION_CALL",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MALFORMED_RESPONSE",
+        "MISSING_THOUGHT_SIGNATURE",
+        "OTHER",
+        "FINISH_REASON_UNSPECIFIED",
+    }
+)
+
+
+class FunctionCall(msgspec.Struct):
+    name: str | None = None
+    id: str | None = None
+    args: msgspec.Raw = msgspec.Raw(b"")
+    partialArgs: list[dict[str, Any]] | None = None
+    willContinue: bool | None = None
+
+
+class Part(msgspec.Struct):
+    text: str | None = None
+    thought: bool | None = None
+    thoughtSignature: str | None = None
+    thought_signature: str | None = None
+    functionCall: FunctionCall | None = None
+
+
+class Content(msgspec.Struct):
+    parts: list[Part] | None = None
+
+
+class Candidate(msgspec.Struct):
+    index: int | None = None
+    content: Content | None = None
+    finishReason: str | None = None
+
+
+class Chunk(msgspec.Struct):
+    candidates: list[Candidate] | None = None
+    usageMetadata: dict[str, Any] | None = None
+    promptFeedback: dict[str, Any] | None = None
+    modelVersion: str | None = None
+    responseId: str | None = None
+    error: msgspec.Raw = msgspec.Raw(b"")
+
+
+_DECODER = msgspec.json.Decoder(Chunk)
+
+
+class GeminiDecoder(Decoding):
+    """Chunks of a candidate, or one whole. The end of the body is the only end mark there is."""
+
+    __slots__ = ("_calls", "_partial", "_signed")
+
+    def __init__(self, stream: bool, key: str = "") -> None:
+        super().__init__(SseFramer() if stream else DocumentFramer(), key)
+        self._calls = ToolCalls()
+        self._partial: PartialArgs | None = None
+        self._signed: dict[str, Any] = {}
+
+    def on_event(self, event: Event) -> None:
+        if event.stray:
+            self.stray(event.stray)
+        if not event.data or self.failure is not None:
+            return
+        try:
+            chunk = loose.typed(event.data, _DECODER, Chunk)
+        except ValueError:
+            self.unreadable(event.data)
+            return
+        self._chunk(chunk)
+
+    def _chunk(self, chunk: Chunk) -> None:
+        report = self.report
+        report.response_model = chunk.modelVersion or report.response_model
+        report.response_id = chunk.responseId or report.response_id
+        if chunk.usageMetadata:
+            report.tool_input_tokens = count(chunk.usageMetadata.get("toolUsePromptTokenCount"))
+            self.tell_usage(*usage_of(chunk.usageMetadata))
+        for candidate in chunk.candidates or []:
+            if not candidate.index:
+                self._candidate(candidate)
+        if chunk.error:
+            self._error(chunk.error)
+        blocked = loose.text((chunk.promptFeedback or {}).get("blockReason"))
+        if blocked and not self.finished:
+            self.fail(Failure(Cause.CONTENT_FILTER, "the prompt was blocked", code=blocked[:80]))
+
+    def _candidate(self, candidate: Candidate) -> None:
+        if candidate.content is not None:
+            for part in candidate.content.parts or []:
+                self._part(part)
+        if candidate.finishReason and not self.finished:
+            self._finish(candidate.finishReason)
+
+    def _part(self, part: Part) -> None:
+        call = part.functionCall
+        if part.text:
+            if part.thought:
+                self.out.reasoning(part.text)
+            else:
+                self.out.answer(part.text)
+        if call is not None:
+            self._call(call)
+        signed = part.thoughtSignature or part.thought_signature
+        if signed:
+            self._sign(signed, part)
+
+    def _call(self, call: FunctionCall) -> None:
+        if call.partialArgs is not None or call.willContinue or self._partial is not None:
+            self._in_pieces(call)
+            return
+        self._whole(call, bytes(call.args).decode("utf-8", "replace"))
+
+    def _whole(self, call: FunctionCall, arguments: str) -> None:
+        place = self._calls.count
+        if call.id:
+            self._signed.setdefault("ids", {})[str(place)] = call.id
+        self._calls.piece(
+            self.out, place, call.id or "", call.name or "", arguments, self.report.response_id
+        )
+
+    def _in_pieces(self, call: FunctionCall) -> None:
+        """Vertex streams arguments path by path; an empty call ends the one that is open."""
+        if self._partial is None or call.name:
+            self._partial = PartialArgs(self._calls.count)
+            self._whole(call, "")
+        self._partial.add(call.partialArgs or [])
+        if not call.willContinue:
+            text = self._partial.json()
+            place, self._partial = self._partial.place, None
+            self._calls.piece(self.out, place, "", "", text, self.report.response_id)
+
+    def _sign(self, signed: str, part: Part) -> None:
+        """Signatures go back with the part they came on: a call by its number, the text, the
+        thought."""
+        if part.functionCall is not None:
+            place = str(self._calls.count - 1)
+            self._signed.setdefault("calls", {})[place] = signed
+        else:
+            self._signed["thought" if part.thought else "text"] = signed
+        self.out.signature(signature.pack(DIALECT, self._signed))
+
+    def _finish(self, reason: str) -> None:
+        if reason in BROKEN:
+            self.fail(Failure(Cause.SERVER_ERROR, "the model broke off", code=reason))
+            return
+        known = FINISH.get(reason, FinishReason.STOP)
+        self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
+        self.finish(reason, known)
+
+    def _error(self, raw: msgspec.Raw) -> None:
+        try:
+            error = loose.document(bytes(raw))
+        except ValueError:
+            return
+        if error is not None:
+            self.fail(errors.of_event({"error": error}, key=self._key))
+
+
+def usage_of(told: dict[str, Any]) -> tuple[Usage, bool]:
+    """Normal usage: thoughts lie beside the candidates' count, tool input beside the prompt's."""
+    thoughts = known_count(told.get("thoughtsTokenCount"))
+    prompt = count(told.get("promptTokenCount"))
+    return Usage(
+        input_tokens=prompt + count(told.get("toolUsePromptTokenCount")),
+        cached_input_tokens=min(count(told.get("cachedContentTokenCount")), prompt),
+        output_tokens=count(told.get("candidatesTokenCount")) + (thoughts or 0),
+        reasoning_tokens=thoughts or 0,
+    ), thoughts is not None
+
+
+def decoder(target: TargetProfile, stream: bool, key: str, prefix: Prefix | None) -> GeminiDecoder:
+    return GeminiDecoder(stream, key)
