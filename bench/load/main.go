@@ -25,9 +25,13 @@ func main() {
 		err = json.NewEncoder(os.Stdout).Encode(result)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "load:", err)
-		os.Exit(1)
+		fail(err)
 	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "load:", err)
+	os.Exit(1)
 }
 
 // options are the flags of a run.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -36,15 +37,22 @@ func jobOf(model string, promptBytes int) (job, error) {
 	return job{model, prompt, want}, nil
 }
 
-// grace is how long streams under way at the deadline may take to end by themselves.
-const grace = 500 * time.Millisecond
+// How long streams under way at the deadline may take to end by themselves, and how long after that
+// they may take to notice that they were cancelled.
+const (
+	grace    = 500 * time.Millisecond
+	stuckFor = 10 * time.Second
+)
 
 // drive runs one stream after another on every line until the window closes. Workers start spread over
 // `stagger`, so that paced streams do not all begin, and end, together.
 func drive(lines []line, w window, delays bool, stagger, gap time.Duration) []*record {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	time.AfterFunc(time.Duration(w.to-clock.Mono())+grace, cancel)
+	left := time.Duration(w.to-clock.Mono()) + grace
+	time.AfterFunc(left, cancel)
+	stuck := time.AfterFunc(left+stuckFor, func() { fail(errors.New("streams that neither end nor can be cancelled")) })
+	defer stuck.Stop()
 	records := make([]*record, len(lines))
 	var workers sync.WaitGroup
 	for i, line := range lines {
