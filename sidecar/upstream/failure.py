@@ -40,8 +40,15 @@ class TransportFailure(Exception):
         self.detail = detail
 
 
-# What httpx may raise at its transport seam. OSError: a careless transport lets one through.
-HTTPX_ERRORS: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
+# What may come out of httpx's transport seam. OSError: a careless transport lets one through.
+# UnicodeError: a header that does not fit into Latin-1, or a host that is no name.
+HTTPX_ERRORS: Final = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    httpx.InvalidURL,
+    OSError,
+    UnicodeError,
+)
 
 # The most specific class of an exception that has a row decides. A disconnect is the first column
 # while we wait for the head, the second while we read the body.
@@ -52,6 +59,7 @@ _KINDS: Final[Mapping[type[BaseException], tuple[Kind, Kind]]] = {
     httpx.ProxyError: (Kind.CONNECT, Kind.CUT),
     httpx.UnsupportedProtocol: (Kind.PROTOCOL, Kind.PROTOCOL),
     httpx.InvalidURL: (Kind.PROTOCOL, Kind.PROTOCOL),
+    UnicodeError: (Kind.PROTOCOL, Kind.PROTOCOL),
     httpx.LocalProtocolError: (Kind.PROTOCOL, Kind.PROTOCOL),
     httpx.DecodingError: (Kind.PROTOCOL, Kind.PROTOCOL),
     Malformed: (Kind.PROTOCOL, Kind.PROTOCOL),

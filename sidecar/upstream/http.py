@@ -175,15 +175,15 @@ class Reply:
         return b""
 
 
-def _headers(call: Call, url: httpx.URL) -> list[tuple[str, str]]:
-    headers = list(call.headers)
+def _headers(call: Call, url: httpx.URL) -> list[tuple[bytes, bytes]]:
+    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in call.headers]
     names = {name.lower() for name, _ in headers}
-    if "host" not in names:
-        headers.insert(0, ("Host", url.netloc.decode("ascii")))
-    if "accept-encoding" not in names:
-        headers.append(("Accept-Encoding", "identity"))
-    if "content-length" not in names and (call.body or call.method == "POST"):
-        headers.append(("Content-Length", str(len(call.body))))
+    if b"host" not in names:
+        headers.insert(0, (b"Host", url.netloc))
+    if b"accept-encoding" not in names:
+        headers.append((b"Accept-Encoding", b"identity"))
+    if b"content-length" not in names and (call.body or call.method == "POST"):
+        headers.append((b"Content-Length", b"%d" % len(call.body)))
     return headers
 
 

@@ -47,9 +47,9 @@ def encode_head(request: httpx.Request, body_bytes: int) -> bytes:
     """Request line and headers; `httpx.LocalProtocolError` if one of them would break lines."""
     method, target = request.method.encode("ascii"), request.url.raw_path
     lines = [b"%b %b HTTP/1.1" % (method, target)]
-    raw = request.headers.raw
-    lines += [b"%b: %b" % item for item in raw if item[0].lower() not in _FRAMING]
-    if "host" not in request.headers:
+    named = [(item[0].lower(), item) for item in request.headers.raw]
+    lines += [b"%b: %b" % item for name, item in named if name not in _FRAMING]
+    if all(name != b"host" for name, _ in named):
         lines.insert(1, b"Host: %b" % request.url.netloc)
     if body_bytes or request.method in _EXPECTS_CONTENT:
         lines.append(b"Content-Length: %d" % body_bytes)

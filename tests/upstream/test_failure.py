@@ -28,6 +28,7 @@ def caused(exc: BaseException, *causes: BaseException) -> BaseException:
         (httpx.ProxyError(""), Kind.CONNECT, Kind.CUT),
         (httpx.UnsupportedProtocol(""), Kind.PROTOCOL, Kind.PROTOCOL),
         (httpx.InvalidURL(""), Kind.PROTOCOL, Kind.PROTOCOL),
+        (UnicodeEncodeError("ascii", "sk", 0, 1, ""), Kind.PROTOCOL, Kind.PROTOCOL),
         (httpx.LocalProtocolError(""), Kind.PROTOCOL, Kind.PROTOCOL),
         (httpx.DecodingError(""), Kind.PROTOCOL, Kind.PROTOCOL),
         (httpx.WriteError(""), Kind.WRITE, Kind.CUT),

@@ -261,6 +261,13 @@ async def test_a_url_that_cannot_be_called_is_a_breach_of_protocol(
     assert (await failure_of_opening(upstream, Call(url, (), b""))).kind is Kind.PROTOCOL
 
 
+async def test_a_header_that_cannot_be_sent_is_a_breach_of_protocol(
+    upstream: Upstream, server: Server
+) -> None:
+    failure = await failure_of_opening(upstream, call(server, ("authorization", "sk-\u2026")))
+    assert failure.kind is Kind.PROTOCOL
+
+
 async def test_no_failure_tells_the_query_or_a_header(upstream: Upstream, server: Server) -> None:
     server.__exit__(None, None, None)
     headers = (("authorization", "Bearer sk-secret"), ("x-bad", "a\r\nb: sk-secret"))
