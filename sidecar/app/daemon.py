@@ -15,7 +15,7 @@ from sidecar.app.engine import Engine
 from sidecar.app.gauges import gauges
 from sidecar.app.prices import PriceDesk
 from sidecar.app.source import Source
-from sidecar.app.stores import store_for
+from sidecar.app.stores import cache_for, store_for
 from sidecar.app.transports import Stock
 from sidecar.app.watch import Watch
 from sidecar.config import prices as price_rules
@@ -104,6 +104,7 @@ class Daemon:
             ledger=self._ledger,
             prices=self._prices,
             transports=self._transports,
+            cache=cache_for(config.store),
         )
         self.config = ConfigState(self._text.version, self._clock.wall_ns(), self._problems())
         self._streams = Streams()

@@ -7,11 +7,13 @@ import random
 from collections.abc import Iterable
 
 from sidecar.app.lines import LineBook, Transports, Upstreams
+from sidecar.cache.store import Cache
 from sidecar.config.durations import seconds
 from sidecar.config.resolve import Resolved
 from sidecar.core.clock import Clock
 from sidecar.failover.abilities import Abilities
 from sidecar.gateway.admission import Admission
+from sidecar.gateway.answers import Answers
 from sidecar.gateway.gateway import Gateway
 from sidecar.gateway.journal import JournalPolicy, Journals
 from sidecar.gateway.lease import Leases
@@ -40,6 +42,7 @@ class Engine:
         ledger: Ledger,
         prices: Prices,
         transports: Transports,
+        cache: Cache,
     ) -> None:
         server = resolved.config.server
         changed = Pulse()
@@ -64,13 +67,17 @@ class Engine:
             rng=rng,
         )
         self.admission = Admission(clock, server.max_streams, server.max_waiting)
-        self.gateway = Gateway(self.parts, self.admission, self._world(resolved, version))
+        self.gateway = Gateway(
+            self.parts, self.admission, Answers(clock, cache), self._world(resolved, version)
+        )
         self.journals = Journals(
             clock,
             JournalPolicy(
                 keep_s=seconds(server.replay_keep), linger_s=seconds(server.replay_linger)
             ),
+            cache,
         )
+        self._cache = cache
         self._renewing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -93,6 +100,7 @@ class Engine:
             await asyncio.gather(self._renewing, return_exceptions=True)
         await self.store.aclose()
         await self.upstreams.aclose()
+        await self._cache.aclose()
 
     def _world(self, resolved: Resolved, version: str) -> World:
         return World(

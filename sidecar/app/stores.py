@@ -1,7 +1,10 @@
-"""Which store the configuration asks for."""
+"""Which store and which cache the configuration asks for."""
 
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
+
+from sidecar.cache.store import Cache, memory_cache, redis_cache
 from sidecar.core.clock import Clock
 from sidecar.limits.memory import MemoryStore
 from sidecar.limits.store import Store
@@ -15,3 +18,13 @@ def store_for(address: str, clock: Clock) -> Store:
     from sidecar.limits.redis import RedisStore
 
     return RedisStore.at(address, clock)
+
+
+def cache_for(address: str) -> Cache:
+    """The cache beside the store: in memory, or in the same Redis."""
+    if address == "memory":
+        return memory_cache()
+    url = urlsplit(address)
+    password = unquote(url.password) if url.password else None
+    db = int(url.path.strip("/") or 0)
+    return redis_cache(url.hostname or "127.0.0.1", url.port or 6379, db, password)

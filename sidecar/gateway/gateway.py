@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from sidecar.core.events import Event
+from sidecar.core.events import Completed, Event
 from sidecar.core.failure import CODES, RequestFailed
 from sidecar.core.request import Completion, Effort, Request, Text
 from sidecar.failover.session import Session
 from sidecar.gateway import attempt
 from sidecar.gateway.admission import Admission
+from sidecar.gateway.answers import Answers
 from sidecar.gateway.lease import Lease, Want
 from sidecar.gateway.line import Line, World
 from sidecar.gateway.parts import Parts
@@ -31,9 +32,10 @@ IMAGE_BYTES = 4000
 class Gateway:
     """Serves requests in the present world; `world` may be replaced at any time."""
 
-    def __init__(self, parts: Parts, admission: Admission, world: World) -> None:
+    def __init__(self, parts: Parts, admission: Admission, answers: Answers, world: World) -> None:
         self.parts = parts
         self.admission = admission
+        self.answers = answers
         self.world = world
 
     async def stream(self, request: Request, trace: RequestTrace) -> AsyncGenerator[Event, None]:
@@ -45,6 +47,11 @@ class Gateway:
         session: Session | None = None
         try:
             world = self.world
+            for event in await self.answers.find(request) or ():
+                yield event
+                if isinstance(event, Completed):
+                    trace.finish(status_code="OK", cached=True, now_ns=self.parts.clock.wall_ns())
+                    return
             with self.admission.enter():
                 route = world.catalog.route(request.completion)
                 session = Session(request, route, self.parts.rng)
@@ -53,6 +60,7 @@ class Gateway:
                         yield event
             completed = session.completion(self.parts.clock.now())
             self._close(trace, session, "OK", "")
+            await self.answers.keep(session, completed)
             yield completed
         except RequestFailed as error:
             self._close(trace, session, CODES[error.reason], error.reason.value)

@@ -2,6 +2,7 @@
 
 A request with an id is run by a task of its own that writes into a journal; every caller with that
 id reads the journal. So a stream outlives its caller's connection, and one request is billed once.
+A finished journal goes to the cache, from where this pod (or, with Redis, any other) replays it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from contextlib import aclosing
 
 import msgspec
 
+from sidecar.cache.store import Cache
 from sidecar.core.clock import Clock
 from sidecar.core.events import Answer, Event, Reasoning
 from sidecar.core.failure import Reason, RequestFailed
+from sidecar.gateway import tape
 from sidecar.gateway.pulse import Pulse
 
 # Readers look again at least this often, seconds; a pulse wakes them at once.
@@ -25,7 +28,7 @@ MOST_AHEAD = 256 * 1024
 
 class JournalPolicy(msgspec.Struct, frozen=True):
     """`keep_s`: how long a finished stream can be replayed. `linger_s`: how long one runs on with
-    nobody reading. `most`: journals held at once; the oldest finished ones go first."""
+    nobody reading. `most`: streams with an id that run at once."""
 
     keep_s: float = 300.0
     linger_s: float = 30.0
@@ -86,11 +89,12 @@ class Journal:
 
 
 class Journals:
-    """Journals by request id."""
+    """Running journals by request id; finished ones are the cache's."""
 
-    def __init__(self, clock: Clock, policy: JournalPolicy) -> None:
+    def __init__(self, clock: Clock, policy: JournalPolicy, cache: Cache) -> None:
         self._clock = clock
         self._policy = policy
+        self._cache = cache
         self._journals: dict[str, Journal] = {}
 
     def __len__(self) -> int:
@@ -108,15 +112,14 @@ class Journals:
         `digest` tells equal requests from different ones. Raises RequestFailed: the id was used for
         another request, or `after` is beyond what there is.
         """
-        journal = self._journals.get(request_id)
-        if journal is None:
-            if after > 0:
-                raise _gone(request_id)
-            journal = self._start(request_id, digest, begin)
-        elif journal.digest != digest:
-            raise _other(request_id)
-        elif after > len(journal.events):
+        journal = self._journals.get(request_id) or await self._replay(request_id)
+        if journal is None and after == 0:
+            # Whoever else waited for the cache with this id may have begun it meanwhile.
+            journal = self._journals.get(request_id) or self._start(request_id, digest, begin)
+        if journal is None or after > len(journal.events):
             raise _gone(request_id)
+        if journal.digest != digest:
+            raise _other(request_id)
         async with aclosing(journal.read(after)) as events:
             async for event in events:
                 yield event
@@ -129,10 +132,29 @@ class Journals:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._journals.clear()
 
+    async def _replay(self, request_id: str) -> Journal | None:
+        """A finished journal out of the cache."""
+        data = await self._cache.get(_key(request_id))
+        if data is None:
+            return None
+        try:
+            digest, events, error = tape.decode(data)
+        except (msgspec.MsgspecError, IndexError, ValueError):
+            return None
+        journal = Journal(digest)
+        journal.events = events
+        journal.close(error)
+        return journal
+
     def _start(
         self, request_id: str, digest: bytes, begin: Callable[[], AsyncGenerator[Event, None]]
     ) -> Journal:
-        self._make_room()
+        if len(self._journals) >= self._policy.most:
+            raise RequestFailed(
+                Reason.QUEUE_FULL,
+                "too many re-attachable streams are open; retry later or send no request_id",
+                retry_after_s=1.0,
+            )
         journal = self._journals[request_id] = Journal(digest)
         loop = asyncio.get_running_loop()
         journal.task = loop.create_task(self._run(request_id, journal, begin))
@@ -158,8 +180,13 @@ class Journals:
         finally:
             watch.cancel()
             journal.task = None
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._policy.keep_s, self._forget, request_id, journal)
+        await self._keep(request_id, journal)
+
+    async def _keep(self, request_id: str, journal: Journal) -> None:
+        """Hand a finished journal to the cache. Readers still at it keep their own hold."""
+        data = tape.encode(journal.digest, journal.events, journal.error)
+        await self._cache.set(_key(request_id), data, self._policy.keep_s)
+        self._journals.pop(request_id, None)
 
     async def _watch(self, journal: Journal) -> None:
         """Cancel a stream that nobody has read for `linger_s`."""
@@ -174,20 +201,9 @@ class Journals:
                     journal.task.cancel()
                 return
 
-    def _forget(self, request_id: str, journal: Journal) -> None:
-        if self._journals.get(request_id) is journal:
-            del self._journals[request_id]
 
-    def _make_room(self) -> None:
-        while len(self._journals) >= self._policy.most:
-            oldest = next((k for k, j in self._journals.items() if j.over and not j.readers), None)
-            if oldest is None:
-                raise RequestFailed(
-                    Reason.QUEUE_FULL,
-                    "too many re-attachable streams are open; retry later or send no request_id",
-                    retry_after_s=1.0,
-                )
-            del self._journals[oldest]
+def _key(request_id: str) -> str:
+    return f"stream:{request_id}"
 
 
 def _size(event: Event) -> int:

@@ -35,6 +35,7 @@ class Settlement:
         "_first_answer_s",
         "_first_reasoning_s",
         "_headers",
+        "_kept",
         "_lease",
         "_parts",
         "_plan",
@@ -55,6 +56,8 @@ class Settlement:
         self._plan = plan
         self._began = parts.clock.now()
         self._began_ns = parts.clock.wall_ns()
+        # What a resumed attempt sends again is input there: so many tokens, counted when they came.
+        self._kept = session.kept.total
         self._dispatched = False
         self._settled = False
         self._finish: Finish | None = None
@@ -103,9 +106,7 @@ class Settlement:
         quote = self._quote(usage)
         money = cost_of(usage, quote.price)
         now = self._parts.clock.now()
-        self._parts.ledger.hold(
-            self._entry(Outcome.INTERRUPTED, "", usage, money, quote.tier, now)
-        )
+        self._parts.ledger.hold(self._entry(Outcome.INTERRUPTED, "", usage, money, quote.tier, now))
 
     def phase(self, stage: Stage) -> None:
         """A delta of `stage` was handed on; the first of each is stamped."""
@@ -193,8 +194,9 @@ class Settlement:
         if told is not None:
             return told
         reasoning, answer = self._decoder.pieces
+        prefix = self._kept if self._plan.start.prefix is not None else 0
         return Usage(
-            input_tokens=self._lease.want.cost.input_tokens,
+            input_tokens=self._lease.want.cost.input_tokens + prefix,
             output_tokens=reasoning + answer,
             reasoning_tokens=reasoning,
             estimated=True,

@@ -1,0 +1,47 @@
+# One line of help each: `make` alone prints them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+.DEFAULT_GOAL := help
+.PHONY: help setup check test demo proto bench sim card lock clean
+
+help: ## print this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## make the virtual environment with the locked packages
+
+$(STAMP): requirements/dev.lock pyproject.toml clients/python/pyproject.toml
+	$(PYTHON) requirements/install.py $(VENV)
+	@touch $@
+
+check: setup ## linters, import contracts, types, generated code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python proto/generate.py --check
+
+test: setup ## all tests; ARGS="-k name" for some
+	$(BIN)/python -m pytest $(ARGS)
+
+demo: setup ## the main job, live: streams, a dying provider, a waited-out 429, the ledger
+	@$(BIN)/headway demo
+
+proto: setup ## lint the API and generate the stubs
+	$(BIN)/python proto/generate.py
+
+bench: setup ## measure the promises of speed and size (needs Go)
+	$(BIN)/python bench/run.py $(ARGS)
+
+sim: setup ## simulate a world with faults: SEED=7 or SEEDS=1000
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),) $(if $(SEEDS),--seeds $(SEEDS),)
+
+card: setup ## run the failure card and write docs/failure-card.md
+	$(BIN)/python -m tests.faults --write
+
+lock: ## resolve the locked packages anew
+	$(PYTHON) requirements/resolve.py
+
+clean: ## remove what was made here
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
