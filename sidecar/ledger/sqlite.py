@@ -22,8 +22,8 @@ PRAGMAS = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA journal_size_limit = 8388608",
     "PRAGMA cache_size = -512",
-    "PRAGMA temp_store = MEMORY",
 )
+IN_MEMORY = "PRAGMA temp_store = MEMORY"
 BUSY_S = 5.0
 _BOTH = f"(SELECT {NAMES} FROM entries UNION ALL SELECT {NAMES} FROM temp.extra)"
 _TROUBLES = {
@@ -32,6 +32,7 @@ _TROUBLES = {
     sqlite3.SQLITE_BUSY: Trouble.BUSY,
     sqlite3.SQLITE_LOCKED: Trouble.BUSY,
 }
+_NO_TEMPORARY_FILE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 # The low byte of an extended SQLite code is the primary one.
 _PRIMARY = 0xFF
 
@@ -67,7 +68,8 @@ class Store:
             uri = f"{Path(path).absolute().as_uri()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
             with _closed_on_error(connection):
-                connection.execute("PRAGMA temp_store = MEMORY")
+                # A process that asks once may be large, and may have no folder to write to.
+                connection.execute(IN_MEMORY)
                 _refuse_newer(connection, path)
         return cls(connection)
 
@@ -83,7 +85,20 @@ class Store:
             self._connection.execute("UPDATE inbox SET segment = ?, byte = ?", position)
 
     def usage(self, query: UsageQuery, extra: Sequence[Entry] = ()) -> UsageReport:
-        """The answer over the file and `extra` entries that are not in it yet."""
+        """The answer over the file and `extra` entries that are not in it yet.
+
+        Sums over many entries sort in temporary files, so that memory stays small; where there is
+        no folder for those, in memory.
+        """
+        try:
+            return self._usage(query, extra)
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _NO_TEMPORARY_FILE:
+                raise
+        self._connection.execute(IN_MEMORY)
+        return self._usage(query, extra)
+
+    def _usage(self, query: UsageQuery, extra: Sequence[Entry]) -> UsageReport:
         table = self._with(extra) if extra else "entries"
         asked = statement(query, table)
         rows = tuple(
@@ -91,7 +106,7 @@ class Store:
         )
         if not query.group_by:
             return UsageReport(rows, rows[0])
-        return UsageReport(rows, self.usage(_ungrouped(query), extra).total)
+        return UsageReport(rows, self._usage(_ungrouped(query), extra).total)
 
     def prune(self, before_ns: int, most: int) -> int:
         """Delete up to `most` entries that ended before; how many were deleted."""
@@ -115,6 +130,10 @@ class Store:
         self._connection.execute("DELETE FROM temp.extra")
         self._connection.executemany(f"INSERT INTO temp.extra {INSERT}", map(line, extra))
         return _BOTH
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & _PRIMARY
 
 
 def _ungrouped(query: UsageQuery) -> UsageQuery:
@@ -153,8 +172,7 @@ def told(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        trouble = _TROUBLES.get(code, Trouble.UNWRITABLE)
+        trouble = _TROUBLES.get(_code(error), Trouble.UNWRITABLE)
         raise LedgerUnavailable(trouble, path, str(error)) from error
     except OSError as error:
         raise LedgerUnavailable(Trouble.UNWRITABLE, path, str(error)) from error

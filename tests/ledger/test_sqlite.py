@@ -14,6 +14,7 @@ from sidecar.ledger.inbox import START, Position
 from sidecar.ledger.query import UsageQuery
 from sidecar.ledger.schema import MIGRATIONS
 from sidecar.ledger.sqlite import Store
+from tests.ledger.disk import full_beyond
 from tests.ledger.making import NOON_NS, entry
 
 ALL = UsageQuery()
@@ -137,3 +138,13 @@ def test_reading_a_file_that_is_not_there_is_refused_and_makes_none(path: str) -
         Store.open_to_read(path)
     assert caught.value.trouble is Trouble.MISSING
     assert not Path(path).exists()
+
+
+def test_large_sums_need_no_folder_for_temporary_files(path: str) -> None:
+    store = Store.open(path)
+    long_names = [f"{number:02000}" for number in range(5_000)]
+    store.commit((entry(1, caller=name) for name in long_names), START)
+    with full_beyond(1_000):
+        report = store.usage(UsageQuery(group_by=("caller",)), [entry(1, caller=long_names[0])])
+    assert (len(report.rows), report.total.attempts) == (5_000, 5_001)
+    store.close()
