@@ -13,7 +13,7 @@ from sidecar.testing.config import DEFAULT_PRICE, Key, ProviderConfig
 from sidecar.testing.journal import Bill, Ending, Entry
 from sidecar.testing.provider import FakeProvider
 from sidecar.testing.quotas import Quota
-from sidecar.testing.running import RunningProvider, running_provider, serve
+from sidecar.testing.running import RunningProvider, main, running_provider, serve
 from sidecar.testing.scripts import ByModel, Listed, Script, Seeded
 from sidecar.testing.texts import Writing, input_tokens, token_count, written
 from sidecar.testing.transport import FakeTransport
@@ -35,6 +35,7 @@ __all__ = [
     "Seeded",
     "Writing",
     "input_tokens",
+    "main",
     "running_provider",
     "serve",
     "token_count",

@@ -38,7 +38,8 @@ class Asked(msgspec.Struct, frozen=True):
     """A request in the words of no dialect. `flavour` is the provider within the dialect.
 
     `texts` is what the input is billed by. `prefix` is the text so far, where the request ends
-    with an assistant's turn; `on_prefix` what this dialect and flavour make of it.
+    with an assistant's turn; `on_prefix` what this dialect and flavour make of it. Without
+    `shows_reasoning` the model thinks, and bills it, but the dialect hides the text.
     """
 
     dialect: str
@@ -50,11 +51,16 @@ class Asked(msgspec.Struct, frozen=True):
     stop: tuple[str, ...] = ()
     seed: int | None = None
     thinking: bool = True
+    shows_reasoning: bool = True
     include_usage: bool = False
     tools: tuple[str, ...] = ()
     after_tool: bool = False
     prefix: Prefix | None = None
     on_prefix: OnPrefix = OnPrefix.RESTART
+
+    def way(self, plan: Plan) -> OnPrefix:
+        """What happens to a text so far: the plan's way if it has one."""
+        return plan.on_prefix or self.on_prefix
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -62,12 +68,13 @@ class Plan(msgspec.Struct, frozen=True):
 
     The defaults are the failure card's: 60 words, 15 ms between two tokens. `told` is what its
     usage says: the truth ("exact"), nothing ("none") or zeros ("zero": then it bills nothing).
-    `on_prefix` None leaves it to the dialect.
+    `on_prefix` None leaves it to the dialect. `calls_alone`: no text before a tool call.
     """
 
     reasoning_words: int = 0
     answer_words: int = 60
     tool_calls: int = 0
+    calls_alone: bool = False
     style: str = "plain"
     writing: Writing | None = None
     seed: int | None = None
@@ -88,27 +95,44 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Speech(msgspec.Struct, frozen=True):
-    """What is going to be said, token by token; `finish` is stop, length or tool_calls."""
+    """What is going to be said, token by token; `finish` is stop, length or tool_calls.
+
+    `tags` stand around the reasoning where it is part of the answer's text. The first is empty
+    where the prefix had it already, the second where the reasoning has no end.
+    """
 
     reasoning: tuple[str, ...]
     answer: tuple[str, ...]
     calls: tuple[Call, ...]
     finish: str
     usage: Usage
+    tags: tuple[str, str] | None = None
+
+    @property
+    def tagged_answer(self) -> str:
+        """The answer as a whole, with the reasoning in it where that is between tags."""
+        answer = "".join(self.answer)
+        if self.tags is None or not self.reasoning:
+            return answer
+        return self.tags[0] + "".join(self.reasoning) + self.tags[1] + answer
 
 
 def compose(asked: Asked, plan: Plan) -> Speech:
     """All that the model says to this request, its maximum of tokens and its stops applied."""
-    whole = text_for(asked, plan)
+    opened, prefix = _untagged(asked.prefix) if plan.think_tags else (False, asked.prefix)
     calls = _calls(asked, plan)
-    said = _after_prefix(asked, plan, whole)
-    answer, stopped = _until_stop(said.answer, asked.stop) if not calls else ("", False)
+    said = _after_prefix(prefix, asked.way(plan), text_for(asked, plan))
+    text = "" if calls and plan.calls_alone else said.answer
+    answer, stopped = _until_stop(text, asked.stop)
     budget = Budget(asked.max_tokens)
     reasoning = budget.take(pieces(said.reasoning))
     spoken = budget.take(pieces(answer))
-    called = tuple(_within(budget, call) for call in calls if budget.left != 0)
-    finish = "length" if budget.short else "tool_calls" if calls and not stopped else "stop"
-    return Speech(reasoning, spoken, called, finish, _usage(asked, plan, reasoning, spoken, called))
+    called = () if stopped else tuple(_within(budget, call) for call in calls if budget.left != 0)
+    finish = "length" if budget.short else "tool_calls" if called else "stop"
+    usage = _usage(asked, plan, reasoning, spoken, called)
+    closed = bool(spoken or called or finish != "length")
+    tags = ("" if opened else "<think>", "</think>" if closed else "") if plan.think_tags else None
+    return Speech(reasoning, spoken, called, finish, usage, tags)
 
 
 def text_for(asked: Asked, plan: Plan) -> Writing:
@@ -141,8 +165,15 @@ class Budget:
         return taken
 
 
-def _after_prefix(asked: Asked, plan: Plan, whole: Writing) -> Writing:
-    prefix, way = asked.prefix, plan.on_prefix or asked.on_prefix
+def _untagged(prefix: Prefix | None) -> tuple[bool, Prefix | None]:
+    """A prefix whose reasoning is between tags in its answer; and whether the tag was there."""
+    if prefix is None or not prefix.answer.startswith("<think>"):
+        return False, prefix
+    reasoning, _, answer = prefix.answer.removeprefix("<think>").partition("</think>")
+    return True, Prefix(reasoning, answer)
+
+
+def _after_prefix(prefix: Prefix | None, way: OnPrefix, whole: Writing) -> Writing:
     if prefix is None or way in (OnPrefix.RESTART, OnPrefix.REFUSE):
         return whole
     reasoning = "" if prefix.answer else rest_after(whole.reasoning, prefix.reasoning)
@@ -222,7 +253,7 @@ def base_plan(name: str, usual: Plan) -> Plan | None:
         case "fake-reasoner", (reasoning, answer):
             return replace(usual, reasoning_words=reasoning, answer_words=answer)
         case "fake-tools", (reasoning, calls):
-            return replace(usual, reasoning_words=reasoning, answer_words=0, tool_calls=calls)
+            return replace(usual, reasoning_words=reasoning, tool_calls=calls, calls_alone=True)
         case "fake-demo", ():
             return replace(usual, writing=DEMO)
     return None

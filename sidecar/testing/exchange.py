@@ -90,6 +90,11 @@ class Exchange:
             self.end(Ending.CUT, now)
         self._moved()
 
+    @property
+    def has_head(self) -> bool:
+        """Did the response head go out?"""
+        return self._head_at is not None
+
     def blocked(self, seconds: float) -> None:
         """The client did not read for so long."""
         self._blocked_s += seconds

@@ -155,6 +155,9 @@ class FakeProvider:
 
     def _knows(self, facts: Facts, dialect: Dialect) -> bool:
         secret = reading.secret_in(facts.incoming, dialect)
+        if not secret and dialect.keyless:
+            facts.key, facts.account = "nobody", "main"
+            return True
         if secret and not self.config.keys and secret not in self._keys:
             self._keys[secret] = Key(f"key-{len(self._keys) + 1}")
         key = self._keys.get(secret)
@@ -197,7 +200,7 @@ class FakeProvider:
         plan = _plan(visit.behaviour.plan, faults)
         facts.cached_tokens = min(plan.cached_tokens, facts.input_tokens)
         facts.free = plan.told == "zero"
-        if asked.prefix is not None and plan.on_prefix is OnPrefix.REFUSE:
+        if asked.prefix is not None and asked.way(plan) is OnPrefix.REFUSE:
             return visit.refuse(reading.refusal("prefill"))
         case = self._case(visit, plan, headers, counted, since)
         steps = healthy(case)
@@ -220,7 +223,7 @@ class FakeProvider:
             asked=asked,
             plan=plan,
             speech=compose(asked, plan),
-            renderer=visit.dialect.renderer(asked, stamp),
+            renderer=visit.dialect.renderer(asked, plan, stamp),
             headers=headers,
             key=facts.key,
             secret=reading.secret_in(facts.incoming, visit.dialect),

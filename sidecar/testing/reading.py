@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -31,10 +33,20 @@ def read(facts: Facts, dialect: Dialect) -> Asked:
     if not isinstance(body, dict):
         raise BadRequest("the body must be an object")
     facts.body = body
-    asked = dialect.parse(facts.incoming, match, body)
+    asked = _parsed(facts.incoming, match, body, dialect)
     facts.flavour, facts.model, facts.stream = asked.flavour, asked.model, asked.stream
     facts.prefix = asked.prefix
     return asked
+
+
+def _parsed(
+    incoming: Incoming, match: re.Match[str], body: dict[str, Any], dialect: Dialect
+) -> Asked:
+    """What the dialect makes of the body. Fields of a wrong type are the client's fault."""
+    try:
+        return msgspec.convert(dialect.parse(incoming, match, body), Asked, from_attributes=True)
+    except (AttributeError, TypeError, msgspec.ValidationError) as error:
+        raise BadRequest(f"a field has a wrong type: {error}") from None
 
 
 def secret_in(incoming: Incoming, dialect: Dialect) -> str:
@@ -52,7 +64,8 @@ def refusal(kind: str, message: str = "", status: int = 0) -> Refusal:
 
 def error_steps(dialect: Dialect, flavour: str, refused: Refusal) -> Iterator[Action]:
     """An HTTP error in the dialect's words."""
-    return _answer(refused.status, dialect.refuse(refused, flavour), refused.headers)
+    status = dialect.statuses.get(refused.kind, refused.status)
+    return _answer(status, dialect.refuse(refused, flavour), refused.headers)
 
 
 def json_steps(status: int, value: object) -> Iterator[Action]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from sidecar.core.clock import LoopClock
-from sidecar.testing.config import ProviderConfig
+from sidecar.testing import options
+from sidecar.testing.config import DEFAULT_PRICE, ProviderConfig
 from sidecar.testing.journal import Bill, Entry
 from sidecar.testing.provider import FakeProvider
 from sidecar.testing.scripts import Script
@@ -34,12 +36,12 @@ class RunningProvider:
     def bill(self) -> Bill:
         return self.provider.bill
 
-    async def wait_until(self, holds: Callable[[tuple[Entry, ...]], bool]) -> None:
-        """Until `holds(log)` is true; it is asked after every step of every attempt."""
+    async def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Until `holds()` is true; it is asked after every step of every attempt."""
         journal, moved = self.provider.journal, asyncio.Event()
         journal.watchers.append(moved.set)
         try:
-            while not holds(self.log):
+            while not holds():
                 moved.clear()
                 await moved.wait()
         finally:
@@ -48,7 +50,7 @@ class RunningProvider:
     async def wait_over(self, attempts: int) -> None:
         """Until so many attempts have ended and none is open: a hang-up takes a while to arrive."""
         journal = self.provider.journal
-        await self.wait_until(lambda _: journal.over >= attempts and not journal.running)
+        await self.wait_until(lambda: journal.over >= attempts and not journal.running)
 
 
 @asynccontextmanager
@@ -82,3 +84,37 @@ async def serve(
         if ready is not None:
             ready(running.base_url)
         await asyncio.Event().wait()
+
+
+def main(
+    host: str = "127.0.0.1",
+    port: int = 7420,
+    key: list[str] | None = None,
+    limit: list[str] | None = None,
+    price: list[str] | None = None,
+    model: list[str] | None = None,
+    pace_ms: float = 15.0,
+    show: bool = False,
+) -> None:
+    """Run a fake provider until it is interrupted; with `show`, only print what names can say.
+
+    key: NAME=SECRET[@ACCOUNT], none accepts any. limit: KIND:DIMENSION:AMOUNT/SECONDS, such as
+    bucket:requests:60/60. price: MODEL=INPUT/OUTPUT in USD for a million tokens. model:
+    NAME=BEHAVIOUR, another name for one. Raises ValueError for a text that means nothing.
+    """
+    if show:
+        print(options.listing())
+        return
+    config = ProviderConfig(
+        keys=options.keys_from(key or ()),
+        quotas=options.quotas_from(limit or ()),
+        prices=options.prices_from(price or (), DEFAULT_PRICE),
+        aliases=options.aliases_from(model or ()),
+        pace_s=pace_ms / 1000,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(config, host=host, port=port, ready=_announce))
+
+
+def _announce(base_url: str) -> None:
+    print(f"fake provider at {base_url} (log: {base_url}/_fake/log)", flush=True)

@@ -57,9 +57,7 @@ def _stream(case: Case) -> Iterator[Action]:
 
 def _said(case: Case) -> Iterator[Action]:
     render, pause = case.renderer, Wait(case.plan.pace_s)
-    for text in case.speech.reasoning:
-        yield pause
-        yield from _carried(render.reasoning(text), Kind.REASONING)
+    yield from _thought(case, pause)
     for text in case.speech.answer:
         yield pause
         yield from _carried(render.answer(text), Kind.ANSWER)
@@ -69,15 +67,26 @@ def _said(case: Case) -> Iterator[Action]:
             yield from _carried(render.call(call, text, first=place == 0), Kind.TOOL)
 
 
+def _thought(case: Case, pause: Wait) -> Iterator[Action]:
+    render, reasoning = case.renderer, case.speech.reasoning
+    show = render.reasoning if case.speech.tags is None else render.answer
+    before, after = case.speech.tags or ("", "")
+    if before and reasoning:
+        yield from _carried(show(before), Kind.OTHER)
+    for text in reasoning:
+        yield pause
+        yield from _carried(show(text), Kind.REASONING)
+    if after and reasoning:
+        yield from _carried(show(after), Kind.OTHER)
+
+
 def _carried(events: list[bytes], kind: Kind) -> Iterator[Send]:
     """The events of one token; it counts with the last, or with none if its text is hidden."""
     for data in events[:-1]:
         yield Send(data)
     last = events[-1] if events else b""
-    if kind is Kind.REASONING:
-        yield Send(last, kind, reasoning=1)
-    else:
-        yield Send(last, kind, answer=1)
+    tokens = {Kind.REASONING: (1, 0), Kind.OTHER: (0, 0)}.get(kind, (0, 1))
+    yield Send(last, kind, *tokens)
 
 
 def _whole(case: Case) -> Iterator[Action]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -169,14 +170,15 @@ class FakeTransport(httpx.AsyncBaseTransport):
     def _start(self, exchange: Exchange, pipe: Pipe) -> asyncio.Task[None]:
         task = asyncio.ensure_future(perform(exchange, pipe, self._clock))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_report)
+        task.add_done_callback(functools.partial(self._done, exchange, pipe))
         return task
 
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _log.error("the fake provider failed", exc_info=task.exception())
+    def _done(self, exchange: Exchange, pipe: Pipe, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("the fake provider failed", exc_info=task.exception())
+            exchange.end(Ending.STOPPED, self._clock.now())
+            pipe.cut(How.RESET)
 
 
 async def _incoming(request: httpx.Request) -> Incoming:

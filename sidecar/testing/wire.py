@@ -40,6 +40,7 @@ async def perform(exchange: Exchange, wire: Wire, clock: Clock) -> None:
         elif isinstance(action, Head):
             wire.head(action)
         elif isinstance(action, Finish):
+            assert exchange.has_head, "a body cannot end before its head"
             wire.finish()
             return
         elif isinstance(action, Cut):

@@ -126,7 +126,9 @@ async def test_a_reader_that_stops_holds_the_provider_back() -> None:
     async with running_provider(ProviderConfig(pace_s=0.0)) as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
         await send(writer, "fake-60+huge-20000000")
-        await running.wait_until(lambda log: bool(log) and log[0].sent_bytes >= 20_000_000)
+        await running.wait_until(
+            lambda: bool(running.log) and running.log[0].sent_bytes >= 20_000_000
+        )
         assert running.log[0].usage.output_tokens == 0
         while running.log[0].ending is Ending.RUNNING:
             await reader.read(1_000_000)
@@ -188,7 +190,9 @@ async def test_a_host_that_is_down_refuses_and_comes_back_on_the_same_port() -> 
 async def test_going_down_resets_open_streams() -> None:
     async with running_provider() as running:
         asking = asyncio.create_task(ask(running, "fake-5000"))
-        await running.wait_until(lambda log: bool(log) and log[0].usage.output_tokens > 0)
+        await running.wait_until(
+            lambda: bool(running.log) and running.log[0].usage.output_tokens > 0
+        )
         await running.server.refuse()
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
             await asking

@@ -4,7 +4,13 @@ Belongs here: how a healthy answer looks on the wire, and how a request is read.
 limits, or anything shared with the product's own decoders, which must not judge themselves.
 """
 
+from sidecar.testing.dialects.anthropic import ANTHROPIC
 from sidecar.testing.dialects.base import Dialect
 from sidecar.testing.dialects.chat import CHAT
+from sidecar.testing.dialects.gemini import GEMINI
+from sidecar.testing.dialects.ollama import OLLAMA
+from sidecar.testing.dialects.responses import RESPONSES
+from sidecar.testing.dialects.typed import TYPED
 
-DIALECTS: tuple[Dialect, ...] = (CHAT,)
+# In the order in which their paths are tried: /typed/ is chat completions to everybody else.
+DIALECTS: tuple[Dialect, ...] = (TYPED, CHAT, ANTHROPIC, RESPONSES, GEMINI, OLLAMA)

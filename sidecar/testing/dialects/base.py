@@ -10,7 +10,7 @@ import msgspec
 
 from sidecar.core.usage import Usage
 from sidecar.testing.actions import Kind
-from sidecar.testing.asked import Asked, Call, Incoming, Speech
+from sidecar.testing.asked import Asked, Call, Incoming, Plan, Speech
 
 
 class BadRequest(Exception):
@@ -39,7 +39,11 @@ class Piece(msgspec.Struct, frozen=True):
 
 class Renderer(Protocol):
     """Makes one stream's events. Each method returns whole events, the last of them the one that
-    carries the token; a dialect that hides a text returns none for it."""
+    carries the token; a dialect that hides a text returns none for it.
+
+    `closing` takes stop, length, tool_calls, or a reason that is not the dialect's to understand.
+    `usage` None means that it is not told.
+    """
 
     content_type: str
 
@@ -60,14 +64,20 @@ class Stamp(msgspec.Struct, frozen=True):
 
 
 class Dialect(msgspec.Struct, frozen=True):
-    """One row of the table of dialects."""
+    """One row of the table of dialects.
+
+    `keyless`: a request needs no key. `statuses` are those of kinds of errors that this dialect
+    sends with another status than usual.
+    """
 
     name: str
     path: re.Pattern[str]
     parse: Callable[[Incoming, re.Match[str], dict[str, Any]], Asked]
-    renderer: Callable[[Asked, Stamp], Renderer]
+    renderer: Callable[[Asked, Plan, Stamp], Renderer]
     refuse: Callable[[Refusal, str], bytes]
     key_header: str = "authorization"
+    keyless: bool = False
+    statuses: dict[str, int] = {}
 
 
 def sse(data: Any, event: str = "") -> bytes:
@@ -84,6 +94,20 @@ def texts_of(content: Any) -> str:
     if not isinstance(content, list):
         return ""
     return "".join(part.get("text") or "" for part in content if isinstance(part, dict))
+
+
+def told_after(content: Any, kind: str) -> bool:
+    """Does a list of parts hold one of this type?"""
+    parts = content if isinstance(content, list) else ()
+    return any(isinstance(part, dict) and part.get("type") == kind for part in parts)
+
+
+def arguments_of(text: str) -> Any:
+    """Arguments as an object, for dialects that send them whole; empty if they were cut."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return {}
 
 
 def must_be_list(body: dict[str, Any], field: str) -> list[dict[str, Any]]:

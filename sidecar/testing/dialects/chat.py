@@ -10,7 +10,7 @@ import msgspec
 from sidecar.core.request import Prefix
 from sidecar.core.usage import Usage
 from sidecar.testing.actions import Kind
-from sidecar.testing.asked import Asked, Call, Incoming, OnPrefix, Speech
+from sidecar.testing.asked import Asked, Call, Incoming, OnPrefix, Plan, Speech
 from sidecar.testing.dialects.base import (
     BadRequest,
     Dialect,
@@ -141,7 +141,7 @@ class ChatRenderer:
 
     content_type = "text/event-stream; charset=utf-8"
 
-    def __init__(self, asked: Asked, stamp: Stamp) -> None:
+    def __init__(self, asked: Asked, plan: Plan, stamp: Stamp) -> None:
         self._flavour = FLAVOURS[asked.flavour]
         self._asked = asked
         self._id = f"chatcmpl-fake-{stamp.number:08d}"
@@ -191,8 +191,8 @@ class ChatRenderer:
         return pieces
 
     def whole(self, speech: Speech, usage: Usage | None) -> bytes:
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(speech.answer)}
-        reasoning = "".join(speech.reasoning)
+        message: dict[str, Any] = {"role": "assistant", "content": speech.tagged_answer}
+        reasoning = "" if speech.tags else "".join(speech.reasoning)
         if reasoning and self._flavour.reasoning == "thinking":
             thought = {"type": "thinking", "thinking": [{"type": "text", "text": reasoning}]}
             message["content"] = [thought, {"type": "text", "text": "".join(speech.answer)}]

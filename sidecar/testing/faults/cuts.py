@@ -24,10 +24,17 @@ _ENDS: dict[str, Action] = {
     "eof": Finish(),
 }
 
+WAYS = {"reset": How.RESET, "close": How.CLOSE, "refuse": How.REFUSE}
+
 
 def end_early(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Action]:
-    """End after K tokens of a phase, K events, or K bytes. A shorter stream ends as it would."""
+    """End after K tokens of a phase, K events, or K bytes. A shorter stream ends as it would.
+
+    A whole answer has no part that could end well: there an eof before its headers is a cut.
+    """
     phase, end = args.get("PHASE", ""), _ENDS[args["END"]]
+    if not case.asked.stream and phase not in ("byte", "event") and args["END"] == "eof":
+        end = _ENDS["cut"]
     if phase == "byte":
         return _end_at_byte(steps, int(args["K"]), end)
     if phase == "event":
@@ -136,7 +143,7 @@ def silent(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Action]:
 
 def lose(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Action]:
     """The connection goes before any byte of the response."""
-    yield Cut({"reset": How.RESET, "close": How.CLOSE, "refuse": How.REFUSE}[args["WAY"]])
+    yield Cut(WAYS[args["WAY"]])
 
 
 def keep_alive(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Action]:

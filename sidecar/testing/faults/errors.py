@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from sidecar.core.usage import Usage
-from sidecar.testing.actions import Action, Cut, Finish, How, Kind, Send
+from sidecar.testing.actions import Action, Cut, Finish, Head, How, Kind, Send
 from sidecar.testing.dialects.base import sse
 from sidecar.testing.faults.base import Args
 from sidecar.testing.faults.cuts import after_tokens
@@ -42,11 +43,15 @@ _GROQ = {
 def fail(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Action]:
     """An error of this FORM after K tokens (0: after the opening event)."""
     form, count = FORMS[args["FORM"]], int(args.get("K", 0))
-    return after_tokens(steps, count, form(case, _so_far(case, count)))
+    instead = form(case, _so_far(case, count)) if case.asked.stream else _whole(case, args)
+    return after_tokens(steps, count, instead)
 
 
 def fail_first(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Action]:
     """An error of this FORM as the very first event."""
+    if not case.asked.stream:
+        yield from _whole(case, args)
+        return
     for step in steps:
         if isinstance(step, Send):
             yield from FORMS[args["FORM"]](case, _so_far(case, 0))
@@ -64,11 +69,21 @@ def fail_late(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Actio
             return
 
 
+def _whole(case: Case, args: Args) -> list[Action]:
+    """A whole answer with that finish reason, or 200 with nothing but an error in it."""
+    reason = FINISH_REASONS.get(args["FORM"])
+    if reason is None:
+        body = msgspec.json.encode({"error": {"code": 502, "message": "Provider returned error"}})
+    else:
+        body = case.renderer.whole(replace(case.speech, finish=reason), case.speech.usage)
+    length = ("content-length", str(len(body)))
+    head = Head(200, (("content-type", "application/json"), length))
+    return [head, Send(body, Kind.WHOLE), Finish()]
+
+
 def _so_far(case: Case, count: int) -> Usage:
     reasoning = min(count, len(case.speech.reasoning))
-    return msgspec.structs.replace(
-        case.speech.usage, output_tokens=count, reasoning_tokens=reasoning
-    )
+    return replace(case.speech.usage, output_tokens=count, reasoning_tokens=reasoning)
 
 
 def _send(*events: bytes) -> list[Action]:
@@ -108,6 +123,12 @@ def _finish_reason(reason: str) -> Form:
     return form
 
 
+FINISH_REASONS = {
+    "deepseek": "insufficient_system_resource",
+    "finish": "error",
+    "filter": "content_filter",
+}
+
 FORMS: dict[str, Form] = {
     "openai": lambda case, usage: _send(
         sse({"error": {"message": "boom", "type": "server_error"}})
@@ -126,7 +147,5 @@ FORMS: dict[str, Form] = {
     "vllm": lambda case, usage: _send(
         sse({"error": {"object": "error", "message": "engine died", "code": 500}}), sse(b"[DONE]")
     ),
-    "deepseek": _finish_reason("insufficient_system_resource"),
-    "finish": _finish_reason("error"),
-    "filter": _finish_reason("content_filter"),
+    **{name: _finish_reason(reason) for name, reason in FINISH_REASONS.items()},
 }

@@ -77,7 +77,7 @@ def in_chunks(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Actio
         yield msgspec.structs.replace(step, data=step.data[cuts[-1] :])
 
 
-_STYLES: dict[str, Callable[[bytes], bytes]] = {
+STYLES: dict[str, Callable[[bytes], bytes]] = {
     "crlf": lambda data: data.replace(b"\n", b"\r\n"),
     "cr": lambda data: data.replace(b"\n", b"\r"),
     "tight": lambda data: data.replace(b"data: ", b"data:").replace(b"event: ", b"event:"),
@@ -91,7 +91,7 @@ _STYLES: dict[str, Callable[[bytes], bytes]] = {
 
 def framed(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Action]:
     """Server-sent events in an unusual but legal STYLE; a row of the table of styles."""
-    style, started = _STYLES[args["STYLE"]], False
+    style, started = STYLES[args["STYLE"]], False
     for step in steps:
         if case.is_sse and isinstance(step, Send) and step.data:
             mark = b"\xef\xbb\xbf" if args["STYLE"] == "bom" and not started else b""

@@ -13,6 +13,7 @@ from sidecar.testing.faults.base import Args
 from sidecar.testing.refusals import KINDS, kind_for
 from sidecar.testing.speech import Case
 
+RATE_STYLES = ("seconds", "millis", "date", "reset", "never", "body")
 _HTML = (
     b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
     b"<body><h1>Bad Gateway</h1><p>The upstream is having a rest.</p></body></html>"

@@ -13,6 +13,8 @@ from sidecar.testing.actions import Kind
 from sidecar.testing.asked import OnPrefix, Plan
 from sidecar.testing.faults import cuts, errors, frames, refusing
 from sidecar.testing.faults.base import Args, Fault
+from sidecar.testing.refusals import KINDS
+from sidecar.testing.texts import VOCABULARIES
 
 
 def _told(value: str) -> Callable[[Plan, Args], Plan]:
@@ -27,14 +29,15 @@ PLANS: tuple[Fault, ...] = (
     Fault("seed-N", (), "another text: the one of seed N",
           plan=lambda plan, args: replace(plan, seed=int(args["N"]))),
     Fault("style-STYLE", ("H08",), "words in a style: plain, unicode (emoji and all), long",
-          plan=lambda plan, args: replace(plan, style=args["STYLE"])),
+          plan=lambda plan, args: replace(plan, style=args["STYLE"]), words=tuple(VOCABULARIES)),
     Fault("think", ("H08",), "reasoning inside the answer, between <think> tags",
           plan=lambda plan, args: replace(plan, think_tags=True)),
-    Fault("tools-N", ("H04",), "N tool calls in place of, or after, the answer",
+    Fault("tools-N", ("H04",), "N tool calls after the answer",
           plan=lambda plan, args: replace(plan, tool_calls=int(args["N"]))),
     Fault("prefix-WAY", ("S14", "H02", "H03", "H07"),
           "on an assistant's turn at the end: continue it, echo it and continue, restart, refuse",
-          plan=lambda plan, args: replace(plan, on_prefix=OnPrefix(args["WAY"]))),
+          plan=lambda plan, args: replace(plan, on_prefix=OnPrefix(args["WAY"])),
+          words=tuple(way.value for way in OnPrefix)),
     Fault("cached-N", (), "N tokens of the input count as cached",
           plan=lambda plan, args: replace(plan, cached_tokens=int(args["N"]))),
     Fault("no-usage", ("H43",), "the usage is not told (but billed)", plan=_told("none")),
@@ -47,10 +50,10 @@ REFUSALS: tuple[Fault, ...] = (
           "an HTTP error, with `Retry-After: S`", steps=refusing.by_status),
     Fault("refuse-KIND[-S]", ("S12", "S13", "H31", "H32"),
           "an HTTP error of a kind: context, policy, quota, balance, region, gone, history...",
-          steps=refusing.by_kind),
+          steps=refusing.by_kind, words=tuple(KINDS)),
     Fault("rate-STYLE-S", ("H30",),
           "429 whose wait is told in seconds, millis, a date, a reset, the body, or with never",
-          steps=refusing.rate_told),
+          steps=refusing.rate_told, words=refusing.RATE_STYLES),
     Fault("revoke-N-KEY", ("H29",), "401 for the key named KEY after N attempts",
           steps=refusing.refuse_key),
     Fault("deny-KEY", ("H32",), "403 for the key named KEY", steps=refusing.refuse_model_to_key),
@@ -71,7 +74,8 @@ CUTS: tuple[Fault, ...] = (
           "as it should but the stream as it should not", steps=cuts.end_early),
     Fault("stall-K-S", ("S09",), "K tokens, S seconds of silence, then it closes",
           steps=cuts.stall),
-    Fault("lose-WAY", ("S05",), "no byte of a response: reset, close or refuse", steps=cuts.lose),
+    Fault("lose-WAY", ("S05",), "no byte of a response: reset, close or refuse",
+          steps=cuts.lose, words=tuple(cuts.WAYS)),
     Fault("silent[-S]", ("S06", "H27"), "accepted, no byte for S seconds (120), then it closes",
           steps=cuts.silent),
     Fault("headers-S", ("H27", "H28"), "S seconds until the headers, then healthy",
@@ -90,11 +94,11 @@ CUTS: tuple[Fault, ...] = (
 ERRORS: tuple[Fault, ...] = (
     Fault("error-FORM[-K]", ("H06", *(f"H{n}" for n in range(10, 21)), "H41"),
           "an error inside the 200, after K tokens (0: after the first event). Forms: "
-          + ", ".join(errors.FORMS), steps=errors.fail),
+          + ", ".join(errors.FORMS), steps=errors.fail, words=tuple(errors.FORMS)),
     Fault("firsterror-FORM", ("H10", "H11", "H17"), "the same as the very first event",
-          steps=errors.fail_first),
+          steps=errors.fail_first, words=tuple(errors.FORMS)),
     Fault("lateerror-FORM", ("H09", "H12"), "the same after the finish reason",
-          steps=errors.fail_late),
+          steps=errors.fail_late, words=tuple(errors.FORMS)),
 )  # fmt: skip
 
 FRAMES: tuple[Fault, ...] = (
@@ -109,7 +113,7 @@ FRAMES: tuple[Fault, ...] = (
     Fault("chunk-N", ("H08",), "every event in chunks of N bytes", steps=frames.in_chunks),
     Fault("frame-STYLE", ("H08",),
           "legal framing: crlf, cr, tight, comments, padded, blank, bom, split",
-          steps=frames.framed),
+          steps=frames.framed, words=tuple(frames.STYLES)),
     Fault("unframed", ("H05",), "no length, no chunks: a cut looks like the end",
           steps=frames.unframed),
     Fault("huge-N", (), "one event of N bytes", steps=frames.huge),
