@@ -15,6 +15,7 @@ import msgspec
 from sidecar.core.events import AttemptCause
 from sidecar.core.failure import Reason
 from sidecar.core.request import Text
+from sidecar.core.usage import NOTHING
 from sidecar.telemetry import semconv, tree
 from sidecar.telemetry.record import AttemptTrace, RequestTrace
 from sidecar.telemetry.semconv import Family, Instrument, Kind
@@ -188,9 +189,10 @@ class Recorder:
                 measures["per_chunk"].record(each, gaps)
         if request.first_answer_ns:
             measures["first_answer"].record((request.first_answer_ns - start) / 1e9)
-        if request.usage is not None:
-            measures["input"].record(request.usage.input_tokens)
-            measures["output"].record(request.usage.output_tokens)
+        # The conventions ask for a 0 here where nothing was told, and for nothing in `_usage`.
+        usage = request.usage or NOTHING
+        measures["input"].record(usage.input_tokens)
+        measures["output"].record(usage.output_tokens)
 
     def _usage(self, request: RequestTrace, who: Key) -> None:
         usage = request.usage

@@ -23,7 +23,7 @@ MAX_TEXT = 4096
 
 _ATTRIBUTES = b"\x4a"
 _RESOURCE_ATTRIBUTES = b"\x0a"
-_CACHE_ENTRIES = 1024
+CACHE_ENTRIES = 1024
 _UINT64 = 0xFFFFFFFFFFFFFFFF
 _HAS_IS_REMOTE = 0x100
 _IS_REMOTE = 0x200
@@ -179,7 +179,7 @@ _K = TypeVar("_K")
 
 
 def _remember(cache: dict[_K, bytes], key: _K, encoded: bytes) -> None:
-    if len(cache) >= _CACHE_ENTRIES:
+    if len(cache) >= CACHE_ENTRIES:
         cache.clear()
     cache[key] = encoded
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from typing import Any
 
-from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from sidecar.core.events import AttemptCause, Continuation, FinishReason, Outcome
 from sidecar.core.money import Cost
 from sidecar.core.request import Completion, Message, Role, Text
 from sidecar.core.usage import Usage
 from sidecar.telemetry import RequestTrace, Settings, Telemetry
+from sidecar.telemetry.export import Answer
 from sidecar.telemetry.metrics import Published
 from sidecar.telemetry.tree import Encoded
+
+from .collector import attributes
 
 METHOD = "headway.v1.CompletionService/StreamCompletion"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -48,31 +53,48 @@ class StillClock:
 
 
 class Kept:
-    """A transport that keeps what it is given, or answers with trouble."""
+    """A transport that keeps what it is given and gives the next of `answers`, then successes.
 
-    def __init__(self, trouble: str = "") -> None:
-        self.trouble = trouble
+    While `stuck` is set, a send never ends.
+    """
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
         self.batches: list[bytes] = []
+        self.times: list[float] = []
         self.metrics: list[tuple[Published, ...]] = []
+        self.stuck = False
         self.closed = False
 
-    def send_spans(self, spans: bytes) -> str:
+    def connect(self, settings: Settings) -> Kept:
+        return self
+
+    async def send_spans(self, spans: bytes) -> Answer:
         self.batches.append(spans)
-        return self.trouble
+        return await self._answer()
 
-    def send_metrics(self, metrics: tuple[Published, ...], start_ns: int, now_ns: int) -> str:
+    async def send_metrics(
+        self, metrics: tuple[Published, ...], start_ns: int, now_ns: int
+    ) -> Answer:
         self.metrics.append(metrics)
-        return self.trouble
+        return await self._answer()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.closed = True
+
+    async def _answer(self) -> Answer:
+        self.times.append(asyncio.get_running_loop().time())
+        if self.stuck:
+            await asyncio.Event().wait()
+        return self.answers.pop(0) if self.answers else Answer()
 
 
 def telemetry(endpoint: str = "http://127.0.0.1:9", **options: object) -> Telemetry:
     """Telemetry with a seed; nothing is sent before `start`."""
     told = {name: options.pop(name) for name in list(options) if name in Settings.__struct_fields__}
     settings = Settings(endpoint=endpoint, **told)  # type: ignore[arg-type]
-    return Telemetry(settings, StillClock(), random.Random(7), **options)  # type: ignore[arg-type]
+    clock = options.pop("clock", None) or StillClock()
+    return Telemetry(settings, clock, random.Random(7), **options)  # type: ignore[arg-type]
 
 
 def begun(owner: Telemetry, **options: object) -> RequestTrace:
@@ -161,6 +183,31 @@ def failed_over(owner: Telemetry, **options: object) -> RequestTrace:
     second.finish(outcome=Outcome.COMPLETED, usage=USAGE, cost=COST, now_ns=T0 + 90 * MS)
     completed(request)
     return request
+
+
+def spans(make: Any, **options: Any) -> list[Span]:
+    """The spans of one request made by `make` with telemetry's `options`."""
+    owner = telemetry(**options)
+    make(owner)
+    return waiting(owner)
+
+
+def waiting(owner: Telemetry) -> list[Span]:
+    """Everything in the exporter's queue."""
+    pipeline = owner._pipeline
+    assert pipeline is not None
+    batch = pipeline.exporter._queue.take(1 << 30)
+    return decoded(batch) if batch else []
+
+
+def named(found: list[Span], name: str) -> list[Span]:
+    return [span for span in found if span.name == name]
+
+
+def one(found: list[Span], name: str) -> dict[str, Any]:
+    """The attributes of the only span called `name`."""
+    (span,) = named(found, name)
+    return attributes(span)
 
 
 def decoded(item: Encoded | bytes) -> list:  # type: ignore[type-arg]
