@@ -98,18 +98,24 @@ class Decoding:
         return self.out.reasoning_pieces, self.out.answer_pieces
 
     def feed(self, data: bytes) -> list[Delta]:
-        if self.done or self.failure is not None:
+        if self._over():
             return []
-        self._take(self._framer.feed(data))
+        for event in self._framer.feed(data):
+            self.on_event(event)
+            if self.done or self.failure is not None:
+                break
         if self._framer.overflow:
             self.fail(Failure(Cause.MALFORMED, "one event was larger than this side accepts"))
         return self.out.take()
 
     def end(self) -> list[Delta]:
-        if self.done or self.failure is not None:
+        if self._over():
             return []
         self.torn = True
-        self._take(self._framer.end())
+        for event in self._framer.end():
+            self.on_event(event)
+            if self._over():
+                break
         if self.failure is None:
             self.on_end()
         if self.failure is None and not self.finished:
@@ -165,6 +171,9 @@ class Decoding:
         if failure is not None:
             self.fail(failure)
 
+    def _over(self) -> bool:
+        return self.done or self.failure is not None
+
     def _shared_out(self, usage: Usage) -> Usage:
         thought, said = self.out.chars()
         if not thought:
@@ -176,12 +185,6 @@ class Decoding:
     def _all_reasoning(self) -> bool:
         usage = self.report.usage
         return self.out.reasoned or (usage is not None and usage.reasoning_tokens > 0)
-
-    def _take(self, events: list[Event]) -> None:
-        for event in events:
-            if self.done or self.failure is not None:
-                return
-            self.on_event(event)
 
 
 def refined(reason: FinishReason, out: Merger, reasoned: bool) -> FinishReason:

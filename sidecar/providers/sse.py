@@ -42,12 +42,14 @@ class SseFramer:
 
     def feed(self, data: bytes) -> list[Event]:
         """Take some bytes; return the events they complete."""
-        if self.overflow:
-            return []
-        data = self._unix(data)
-        if self._started and not self._buffer and data.endswith(b"\n\n"):
-            return self._split(data[:-2])
-        return self._buffered(data)
+        if self._cr or b"\r" in data:
+            data = self._unix(data)
+        if not self._started or self._buffer or data[-2:] != b"\n\n":
+            return self._buffered(data)
+        if data[:6] == b"data: " and data.find(b"\n") == len(data) - 2:
+            # One event, whole, in one read: the way of nearly every token.
+            return [Event(data[6:-2])]
+        return self._split(data[:-2])
 
     def end(self) -> list[Event]:
         """Take the end of the body. An unterminated last event is given out as it is.
@@ -72,6 +74,8 @@ class SseFramer:
         return data
 
     def _buffered(self, data: bytes) -> list[Event]:
+        if self.overflow:
+            return []
         buffer = self._buffer
         buffer += data
         if not self._started and not self._start():
@@ -103,6 +107,7 @@ class SseFramer:
     def _bound(self) -> None:
         if len(self._buffer) > self._max:
             self.overflow = True
+            self._started = False
             self._buffer = bytearray()
 
     def _drop_comments(self) -> None:
@@ -119,11 +124,15 @@ class SseFramer:
     def _split(self, whole: bytes) -> list[Event]:
         events = []
         for block in whole.split(b"\n\n"):
-            head, line_end, rest = block.partition(b"\n")
-            if not line_end and head[:6] == b"data: ":
-                events.append(Event(head[6:]))
-            elif head[:7] == b"event: " and rest[:6] == b"data: " and b"\n" not in rest:
-                events.append(Event(rest[6:], head[7:]))
+            line = block.find(b"\n")
+            if line < 0 and block[:6] == b"data: ":
+                events.append(Event(block[6:]))
+            elif (
+                block[:7] == b"event: "
+                and block[line : line + 7] == b"\ndata: "
+                and (block.find(b"\n", line + 1) < 0)
+            ):
+                events.append(Event(block[line + 7 :], block[7:line]))
             elif block and (event := self._slow(block)) is not None:
                 events.append(event)
         return events

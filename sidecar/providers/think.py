@@ -66,12 +66,14 @@ class ThinkSplitter:
 
     def _begin(self, text: str) -> tuple[str, str]:
         body = text.lstrip()
+        if len(text) - len(body) > MAX_HELD:
+            body = text
         opened = next((tag for tag in OPENING if body.startswith(tag)), None)
         if opened is not None:
             self._state = _State.REASONING
             self._closing = ("</" + opened[1:],)
             return self._think(body[len(opened) :])
-        if self._may_wait(text, body):
+        if any(tag != body and tag.startswith(body) for tag in OPENING + CLOSING):
             self._held = text
             return "", ""
         if self._may_open:
@@ -80,12 +82,6 @@ class ThinkSplitter:
         self._state = _State.ANSWER
         closed = next((tag for tag in CLOSING if body.startswith(tag)), None)
         return "", text if closed is None else body[len(closed) :]
-
-    @staticmethod
-    def _may_wait(text: str, body: str) -> bool:
-        if len(text) > MAX_HELD:
-            return False
-        return any(tag != body and tag.startswith(body) for tag in OPENING + CLOSING)
 
     def _think(self, text: str) -> tuple[str, str]:
         for tag in self._closing:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from sidecar.core.events import FinishReason
@@ -87,21 +85,22 @@ class ChatDecoder(Decoding):
             self._terminal()
             return
         try:
-            chunk = wire.chunk(data)
-        except ValueError:
-            self.unreadable(data)
-            return
+            chunk = wire.decode(data)
+        except (ValueError, RecursionError):
+            repaired = _repaired(data)
+            if repaired is None:
+                self.unreadable(data)
+                return
+            chunk = repaired
         self._chunk(chunk, event.name)
 
     def stray(self, lines: bytes) -> None:
         """A whole document where a stream was asked for is decoded as what it is."""
         super().stray(lines)
         if self.failure is None and lines[:1] == b"{":
-            try:
-                chunk = wire.chunk(lines)
-            except ValueError:
-                return
-            self._chunk(chunk, b"")
+            chunk = _repaired(lines)
+            if chunk is not None:
+                self._chunk(chunk, b"")
 
     def on_end(self) -> None:
         self._flush()
@@ -116,17 +115,20 @@ class ChatDecoder(Decoding):
             self.failure = Failure(Cause.CUT, "the stream ended without a finish reason")
 
     def _chunk(self, chunk: wire.Chunk, name: bytes) -> None:
-        report = self.report
-        if not report.response_model:
+        if not self.report.response_model:
             self._head(chunk)
-        if chunk.choices:
-            for choice in chunk.choices:
-                # Only the first of several alternatives is anybody's answer.
-                if not choice.index:
-                    self._choice(choice, chunk)
-        if chunk.usage or chunk.x_groq is not None:
+        for choice in chunk.choices or ():
+            # Only the first of several alternatives is anybody's answer.
+            if not choice.index:
+                # Perplexity repeats the whole message so far beside each delta: the delta wins.
+                delta = choice.delta or choice.message
+                if delta is not None:
+                    self._delta(delta)
+                if choice.finish_reason and not self.finished:
+                    self._finish(choice.finish_reason, chunk)
+        if chunk.usage is not None or chunk.x_groq is not None:
             self._usage(chunk)
-        if chunk.error or (chunk.choices is None and chunk.message) or name == b"error":
+        if chunk.error is not None or chunk.choices is None:
             self._error(chunk)
 
     def _head(self, chunk: wire.Chunk) -> None:
@@ -136,24 +138,17 @@ class ChatDecoder(Decoding):
         if isinstance(chunk.provider, str):
             report.upstream = chunk.provider
 
-    def _choice(self, choice: wire.Choice, chunk: wire.Chunk) -> None:
-        # Perplexity repeats the whole message so far beside each delta: the delta wins.
-        delta = choice.delta or choice.message
-        if delta is not None:
-            self._delta(delta)
-        reason = choice.finish_reason
-        if reason and not self.finished:
-            self._finish(reason, choice.native_finish_reason or "", chunk)
-
     def _delta(self, delta: wire.Delta) -> None:
         if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
             self._reasoning(delta)
         content = delta.content
         if content:
-            if type(content) is str:
+            if type(content) is not str:
+                self._parts(content)  # type: ignore[arg-type]
+            elif self._thinking:
                 self._text(content)
             else:
-                self._parts(content)  # type: ignore[arg-type]
+                self.out.answer(content)
         if delta.refusal:
             self.out.refusal(delta.refusal)
         if delta.tool_calls:
@@ -215,18 +210,15 @@ class ChatDecoder(Decoding):
             self.out, place, id, function.name or "", arguments or "", self.report.response_id
         )
 
-    def _finish(self, reason: str, native: str, chunk: wire.Chunk) -> None:
+    def _finish(self, reason: str, chunk: wire.Chunk) -> None:
         broken = BROKEN.get(reason)
         if broken is not None:
-            told = wire.told(chunk.error)
-            self.fail(self._event_failure(chunk) if told else broken)
-            return
-        known = FINISH.get(reason.lower(), FinishReason.STOP)
-        if wire.told(chunk.error):
-            return
-        self._flush()
-        self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
-        self.finish(reason, known)
+            self.fail(broken if chunk.error is None else self._failure_in(chunk))
+        elif chunk.error is None:
+            known = FINISH.get(reason.lower(), FinishReason.STOP)
+            self._flush()
+            self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
+            self.finish(reason, known)
 
     def _flush(self) -> None:
         self._flush_text()
@@ -241,33 +233,25 @@ class ChatDecoder(Decoding):
             self.out.answer(answer)
 
     def _usage(self, chunk: wire.Chunk) -> None:
-        raw = chunk.usage
-        if not wire.told(raw) and chunk.x_groq is not None:
-            raw = chunk.x_groq.usage
-        if not wire.told(raw):
-            return
-        told = loose.record(_any(raw))
+        told = loose.record(chunk.usage)
+        if not told and chunk.x_groq is not None:
+            told = loose.record(chunk.x_groq.usage)
         if told:
             self.tell_usage(*usage_of(told, self._quirks.reasoning_beside_output))
             self.report.cost_nano_usd = cost_of(told)
 
     def _error(self, chunk: wire.Chunk) -> None:
-        if not wire.told(chunk.error) and not (chunk.choices is None and wire.told(chunk.message)):
-            return
-        self.fail(self._event_failure(chunk))
+        if chunk.error is not None or chunk.message is not None:
+            self.fail(self._failure_in(chunk))
 
-    def _event_failure(self, chunk: wire.Chunk) -> Failure:
-        error: dict[str, Any] = {}
-        if wire.told(chunk.error):
-            error["error"] = _any(chunk.error)
-        if wire.told(chunk.message):
-            error["message"] = _any(chunk.message)
-        return errors.of_event(error, extra=self._quirks.error_causes, key=self._key)
+    def _failure_in(self, chunk: wire.Chunk) -> Failure:
+        told = {"error": chunk.error} if chunk.error is not None else {"message": chunk.message}
+        return errors.of_event(told, extra=self._quirks.error_causes, key=self._key)
 
 
-def _any(raw: msgspec.Raw) -> Any:
+def _repaired(data: bytes) -> wire.Chunk | None:
     try:
-        return loose.document(bytes(raw))
+        return wire.decode_loosely(data)
     except ValueError:
         return None
 

@@ -8,8 +8,6 @@ import msgspec
 
 from sidecar.providers import loose
 
-RAW_NONE = (b"", b"null")
-
 
 class Function(msgspec.Struct):
     name: str | None = None
@@ -52,35 +50,26 @@ class Choice(msgspec.Struct):
 
 
 class XGroq(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw(b"")
-    error: msgspec.Raw = msgspec.Raw(b"")
+    usage: Any = None
 
 
 class Chunk(msgspec.Struct):
-    """`object` tells an error document from a chunk where the error has no object of its own."""
+    """`message` at the top is an error's, in documents that have no `error` object."""
 
     id: str | None = None
     model: str | None = None
     choices: list[Choice] | None = None
-    usage: msgspec.Raw = msgspec.Raw(b"")
-    error: msgspec.Raw = msgspec.Raw(b"")
+    usage: Any = None
+    error: Any = None
     x_groq: XGroq | None = None
-    provider: str | dict[str, Any] | None = None
-    object: str | None = None
-    message: msgspec.Raw = msgspec.Raw(b"")
+    provider: Any = None
+    message: Any = None
 
 
 _DECODER = msgspec.json.Decoder(Chunk)
+decode = _DECODER.decode
 
 
-def chunk(data: bytes) -> Chunk:
-    """One chunk or document. Raises ValueError if it is not JSON or not of this shape."""
-    try:
-        return _DECODER.decode(data)
-    except (ValueError, RecursionError):
-        return loose.typed(data, _DECODER, Chunk)
-
-
-def told(raw: msgspec.Raw) -> bool:
-    """True if the field was there and not null."""
-    return bytes(raw) not in RAW_NONE
+def decode_loosely(data: bytes) -> Chunk:
+    """What `decode` refuses, where it can be repaired. Raises ValueError where it cannot."""
+    return loose.typed(data, _DECODER, Chunk)
