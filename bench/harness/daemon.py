@@ -27,6 +27,10 @@ _LIMITS = [
 ]
 
 
+# US dollars per million tokens; a price of our own, so that every stream is priced.
+_PRICE = {"input": 0.28, "cached_input": 0.028, "output": 0.42}
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """Where the daemon of a run listens, and how it is started."""
@@ -54,6 +58,7 @@ def configuration(directory: Path, provider_port: int, sink_port: int) -> dict[s
                 "dialect": "openai-chat",
                 "base_url": f"http://127.0.0.1:{provider_port}/v1",
                 "accounts": {"main": {"keys": keys, "limits": _LIMITS}},
+                "models": {"bench-*": {"reasoning": True, "price": _PRICE}},
             }
         },
         "routes": {"default": {"targets": [f"{PROVIDER}/bench-50x0"]}},

@@ -51,12 +51,23 @@ func (c *contract) take(message *headwayv1.StreamCompletionResponse, now int64) 
 		return c.call.text(event.Answer.Text, now)
 	case *headwayv1.StreamCompletionResponse_Completed:
 		c.completed = true
-		return nil
+		return c.billed(event.Completed)
 	}
 	if c.sequence == 1 {
 		return nil
 	}
 	return fmt.Errorf("a provider without faults, and yet: %v", message)
+}
+
+// billed insists that the stream was counted and priced: a daemon that skips its ledger is not measured.
+func (c *contract) billed(completed *headwayv1.Completed) error {
+	if got := completed.GetUsage().GetOutputTokens(); got != int64(c.call.tokens) {
+		return fmt.Errorf("usage says %d output tokens, %d arrived", got, c.call.tokens)
+	}
+	if completed.GetCost().GetTotalNanoUsd() <= 0 {
+		return errors.New("the stream has no price")
+	}
+	return nil
 }
 
 func (c *contract) end() error {
