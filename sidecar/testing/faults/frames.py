@@ -67,14 +67,15 @@ def in_chunks(steps: Iterator[Action], case: Case, args: Args) -> Iterator[Actio
     """Every event leaves in chunks of N bytes, a millisecond apart, wherever that falls."""
     size = int(args["N"])
     for step in steps:
-        if not isinstance(step, Send) or len(step.data) <= size:
+        if not isinstance(step, Send) or not step.data:
             yield step
             continue
-        cuts = range(0, len(step.data), size)
-        for start in cuts[:-1]:
-            yield Send(step.data[start : start + size])
+        for start in range(0, len(step.data), size):
+            part = step.data[start : start + size]
+            is_last = start + size >= len(step.data)
+            # The token counts once its event is out whole.
+            yield msgspec.structs.replace(step, data=part) if is_last else Send(part)
             yield Wait(0.001)
-        yield msgspec.structs.replace(step, data=step.data[cuts[-1] :])
 
 
 STYLES: dict[str, Callable[[bytes], bytes]] = {
