@@ -2,18 +2,21 @@
 
 Belongs here: arguments, printing, exit codes. Does not: anything that another program could want.
 """
+
+from __future__ import annotations
+
+import sys
+
+
 def main() -> None:
-    import os, sys, asyncio, logging
-    from pathlib import Path
-    from sidecar.app.daemon import Daemon
-    from sidecar.app.source import Source
-    from sidecar.telemetry.log import Redactor, handler
-    import signal, uvloop
-    r = Redactor()
-    logging.basicConfig(handlers=[handler(sys.stderr, "console", r)], level="INFO")
-    async def run():
-        d = Daemon(Source(Path(sys.argv[3]), os.environ), os.environ, r)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, d.stop)
-        await d.serve()
-    uvloop.run(run())
+    """The command `headway`; never returns."""
+    from sidecar.cli import serve
+
+    arguments = sys.argv[1:]
+    # A daemon must be ready in half a second: what people need besides is imported for them alone.
+    options = serve.options_from(arguments[1:]) if arguments[:1] == ["serve"] else None
+    if options is not None:
+        sys.exit(serve.run(options))
+    from sidecar.cli.commands import app
+
+    app()
