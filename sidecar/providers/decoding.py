@@ -17,6 +17,9 @@ from sidecar.providers.sse import Event
 # A whole answer in one document: generous, and still a bound.
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 
+_FINAL = frozenset(
+    {FinishReason.LENGTH, FinishReason.LENGTH_IN_REASONING, FinishReason.CONTENT_FILTER}
+)
 CUT = Failure(Cause.CUT, "the stream ended without a finish reason")
 
 
@@ -130,11 +133,12 @@ class Decoding:
         """The body is over: give out what was held back."""
 
     def finish(self, native: str, reason: FinishReason) -> None:
-        """The model has finished; the first reason stands."""
-        if not self.finished:
-            self.finished = True
-            self.report.native_finish = native
-            self.report.finish_reason = reason
+        """The model has finished. The last word stands, but nothing unsays a limit or a filter."""
+        report = self.report
+        self.finished = True
+        report.native_finish = native
+        if report.finish_reason not in _FINAL:
+            report.finish_reason = reason
         self.refine()
 
     def tell_usage(self, usage: Usage, itemised: bool) -> None:

@@ -24,17 +24,17 @@ class _State(enum.Enum):
 class ThinkSplitter:
     """Text in, (reasoning, answer) out.
 
-    Mode "auto": a tag counts only where it opens the text; a lone closing tag there is dropped
-    (templates leak it). Mode "open": the template has already opened the tag, so the text begins
-    as reasoning, with or without an opening tag. Mode "off": everything is answer. Nothing is
-    trimmed but the tags themselves.
+    Mode "auto": a tag counts only where it opens the text. Mode "open": the template has already
+    opened the tag, so the text begins as reasoning, with or without an opening tag; if reasoning
+    then comes in a field of its own, a closing tag that leaks into the text is dropped. Mode "off":
+    everything is answer. Nothing is trimmed but the tags themselves.
     """
 
-    __slots__ = ("_closing", "_held", "_may_open", "_state")
+    __slots__ = ("_closing", "_held", "_leaks", "_may_open", "_state")
 
     def __init__(self, mode: ThinkMode) -> None:
         self._state = _State.ANSWER if mode == "off" else _State.START
-        self._may_open = mode == "open"
+        self._may_open = self._leaks = mode == "open"
         self._closing: tuple[str, ...] = CLOSING
         self._held = ""
 
@@ -73,14 +73,15 @@ class ThinkSplitter:
             self._state = _State.REASONING
             self._closing = ("</" + opened[1:],)
             return self._think(body[len(opened) :])
-        if any(tag != body and tag.startswith(body) for tag in OPENING + CLOSING):
+        tags = OPENING + CLOSING if self._leaks else OPENING
+        if any(tag != body and tag.startswith(body) for tag in tags):
             self._held = text
             return "", ""
         if self._may_open:
             self._state = _State.REASONING
             return self._think(text)
         self._state = _State.ANSWER
-        closed = next((tag for tag in CLOSING if body.startswith(tag)), None)
+        closed = next((tag for tag in CLOSING if self._leaks and body.startswith(tag)), None)
         return "", text if closed is None else body[len(closed) :]
 
     def _think(self, text: str) -> tuple[str, str]:

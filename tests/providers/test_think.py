@@ -23,7 +23,7 @@ CASES: dict[str, tuple[ThinkMode, str, str, str]] = {
     "blanks alone": ("auto", " \n", "", " \n"),
     "a tag never closed": ("auto", "<think>why", "why", ""),
     "an inner opening tag": ("auto", "<think>a<think>b</think>c", "a<think>b", "c"),
-    "a lone closing tag is dropped": ("auto", "</think>so", "", "so"),
+    "a lone closing tag is text": ("auto", "</think>so", "", "</think>so"),
     "the other tag": ("auto", "<thought>why</thought>so", "why", "so"),
     "only its own closing tag closes": (
         "auto",
@@ -78,3 +78,12 @@ def test_reasoning_in_its_own_field_means_the_text_is_the_answer() -> None:
     splitter = ThinkSplitter("open")
     splitter.told_elsewhere()
     assert splitter.feed("so") == ("", "so")
+
+
+def test_a_closing_tag_that_leaks_out_of_a_template_is_dropped() -> None:
+    for text in ("</think>so", "\n</think>so"):
+        for cut in range(len(text)):
+            splitter = ThinkSplitter("open")
+            splitter.told_elsewhere()
+            told = [splitter.feed(text[:cut]), splitter.feed(text[cut:]), splitter.end()]
+            assert "".join(answer for _, answer in told) == "so"

@@ -12,7 +12,7 @@ from sidecar.core.usage import Usage
 from sidecar.providers import errors, loose, signature
 from sidecar.providers.blanks import Blanks
 from sidecar.providers.decoding import Decoding, DocumentFramer
-from sidecar.providers.numbers import count, known_count
+from sidecar.providers.numbers import count, known_count, nano_usd
 from sidecar.providers.profiles import TargetProfile
 from sidecar.providers.sse import Event, SseFramer
 from sidecar.providers.tool_calls import ToolCalls
@@ -208,6 +208,7 @@ class MessagesDecoder(Decoding):
         if told:
             self._usage.update((name, value) for name, value in told.items() if value is not None)
             self.tell_usage(*usage_of(self._usage))
+            self.report.cost_nano_usd = nano_usd(self._usage.get("cost"))
 
 
 _HANDLERS = {

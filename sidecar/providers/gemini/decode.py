@@ -127,7 +127,7 @@ class GeminiDecoder(Decoding):
         if candidate.content is not None:
             for part in candidate.content.parts or []:
                 self._part(part)
-        if candidate.finishReason and not self.finished:
+        if candidate.finishReason:
             self._finish(candidate.finishReason)
 
     def _part(self, part: Part) -> None:
@@ -144,10 +144,25 @@ class GeminiDecoder(Decoding):
             self._sign(signed, part)
 
     def _call(self, call: FunctionCall) -> None:
-        if call.partialArgs is not None or call.willContinue or self._partial is not None:
-            self._in_pieces(call)
-            return
-        self._whole(call, bytes(call.args).decode("utf-8", "replace"))
+        """A call comes whole; or (Vertex) it is opened by its name, followed by its arguments path
+        by path, and closed by an empty one."""
+        partial = self._partial
+        if call.name:
+            self._close()
+            if call.willContinue or call.partialArgs is not None:
+                partial = self._partial = PartialArgs(self._calls.count)
+                partial.add(call.partialArgs or [])
+            self._whole(call, bytes(call.args).decode("utf-8", "replace"))
+        elif partial is not None and call.partialArgs:
+            partial.add(call.partialArgs)
+        elif not call.willContinue:
+            self._close()
+
+    def _close(self) -> None:
+        partial, self._partial = self._partial, None
+        if partial is not None:
+            seed = self.report.response_id
+            self._calls.piece(self.out, partial.place, "", "", partial.json(), seed)
 
     def _whole(self, call: FunctionCall, arguments: str) -> None:
         place = self._calls.count
@@ -156,17 +171,6 @@ class GeminiDecoder(Decoding):
         self._calls.piece(
             self.out, place, call.id or "", call.name or "", arguments, self.report.response_id
         )
-
-    def _in_pieces(self, call: FunctionCall) -> None:
-        """Vertex streams arguments path by path; an empty call ends the one that is open."""
-        if self._partial is None or call.name:
-            self._partial = PartialArgs(self._calls.count)
-            self._whole(call, "")
-        self._partial.add(call.partialArgs or [])
-        if not call.willContinue:
-            text = self._partial.json()
-            place, self._partial = self._partial.place, None
-            self._calls.piece(self.out, place, "", "", text, self.report.response_id)
 
     def _sign(self, signed: str, part: Part) -> None:
         """Signatures go back with the part they came on: a call by its number, the text, the
@@ -183,6 +187,7 @@ class GeminiDecoder(Decoding):
             self.fail(Failure(Cause.SERVER_ERROR, "the model broke off", code=reason))
             return
         known = FINISH.get(reason, FinishReason.STOP)
+        self._close()
         self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
         self.finish(reason, known)
 

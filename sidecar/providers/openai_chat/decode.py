@@ -124,7 +124,7 @@ class ChatDecoder(Decoding):
                 delta = choice.delta or choice.message
                 if delta is not None:
                     self._delta(delta)
-                if choice.finish_reason and not self.finished:
+                if choice.finish_reason:
                     self._finish(choice.finish_reason, chunk)
         if chunk.usage is not None or chunk.x_groq is not None:
             self._usage(chunk)

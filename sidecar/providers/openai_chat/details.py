@@ -19,7 +19,7 @@ def details_text(details: list[dict[str, Any]]) -> str:
     for item in details:
         for name in _GROWING:
             value = item.get(name)
-            if isinstance(value, str):
+            if isinstance(value, str) and value:
                 texts.append(value)
                 break
     return "".join(texts)

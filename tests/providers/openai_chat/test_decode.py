@@ -120,7 +120,12 @@ def test_the_last_usage_that_is_one_counts() -> None:
     assert decoder.report.usage.output_tokens == 2
 
 
-def test_a_finish_reason_is_not_taken_back() -> None:
+def test_the_last_finish_reason_stands() -> None:
+    decoder, _ = decoded(answer("a"), chunk(**STOP), chunk(finish_reason="tool_calls"), chunk())
+    assert decoder.report.native_finish == "tool_calls"
+
+
+def test_nothing_unsays_a_length() -> None:
     decoder, _ = decoded(answer("a"), chunk(finish_reason="length"), chunk(finish_reason="stop"))
     assert decoder.report.finish_reason is FinishReason.LENGTH
 
@@ -288,8 +293,14 @@ def test_unknown_finish_reasons_are_a_stop_in_the_providers_words() -> None:
     assert decoder.report.native_finish == "sleepy"
 
 
-def test_a_lone_closing_tag_does_not_reach_the_answer() -> None:
-    _, deltas = decoded(chunk({"reasoning": "a"}), answer("</think>"), answer("b"), chunk(**STOP))
+def test_a_leaked_closing_tag_does_not_reach_the_answer() -> None:
+    _, deltas = decoded(
+        chunk({"reasoning": "a"}),
+        answer("</think>"),
+        answer("b"),
+        chunk(**STOP),
+        quirks=Quirks(think_tags="open"),
+    )
     assert deltas == [Reasoning("a"), Answer("b")]
 
 
