@@ -29,8 +29,10 @@ MOST_STRANDED = 5_000
 PRUNE_EVERY_S = 3_600.0
 PRUNE_BATCH = 1_000
 DAY_S = 86_400.0
-# A ledger in memory commits when so many entries have come together.
+# A ledger in memory commits when so many entries have come together, and keeps the last so many:
+# 260 bytes each.
 MEMORY_BATCH = 1_000
+MOST_IN_MEMORY = 50_000
 INBOX = "inbox"
 STORE = "store"
 
@@ -61,6 +63,7 @@ class Ledger:
         *,
         retention_s: float | None,
         most_stranded: int,
+        most_in_memory: int,
     ) -> None:
         self._path = path
         self._writer = writer
@@ -68,6 +71,7 @@ class Ledger:
         self._clock = clock
         self._retention_s = retention_s
         self._most_stranded = most_stranded
+        self._most_in_memory = most_in_memory
         self._held: dict[tuple[str, int], bytes] = {}
         self._stranded: deque[Stranded] = deque()
         self._number = 0
@@ -87,12 +91,13 @@ class Ledger:
         retention_s: float | None = 90 * DAY_S,
         segment_bytes: int = SEGMENT_BYTES,
         most_stranded: int = MOST_STRANDED,
+        most_in_memory: int = MOST_IN_MEMORY,
     ) -> Ledger:
         """Open the file, or ":memory:" for none. Blocks: call it before serving.
 
         Entries that the last run left in the inbox are taken over; attempts that it did not live
-        to settle are entered as estimated. `retention_s` None keeps entries for ever. Raises
-        LedgerUnavailable, which says what to do.
+        to settle are entered as estimated. `retention_s` None keeps entries for ever; in memory
+        only the last `most_in_memory` are kept. Raises LedgerUnavailable, which says what to do.
         """
         writer, inbox = open_writer(path, segment_bytes=segment_bytes)
         return cls(path, writer, inbox, clock, retention_s=retention_s, most_stranded=most_stranded)
@@ -208,6 +213,7 @@ class Ledger:
         self._stranded.append((self._number, sane(entry)))
         if len(self._stranded) >= MEMORY_BATCH:
             self._writer.take_over(START, self._stranded)
+            self._writer.keep_last(self._most_in_memory)
             self._stranded.clear()
 
     def _cut(self) -> Position:

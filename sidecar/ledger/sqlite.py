@@ -113,6 +113,11 @@ class Store:
         sql = "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE ended_ns < ? LIMIT ?)"
         return self._connection.execute(sql, (before_ns, most)).rowcount
 
+    def keep_last(self, count: int) -> None:
+        """Delete all but the last `count` entries."""
+        sql = "DELETE FROM entries WHERE id <= (SELECT max(id) FROM entries) - ?"
+        self._connection.execute(sql, (count,))
+
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything asked inside sees the file as it was at the first question."""

@@ -56,6 +56,9 @@ class Writer:
     def prune(self, before_ns: int, most: int) -> int:
         return self._store.prune(before_ns, most)
 
+    def keep_last(self, count: int) -> None:
+        self._store.keep_last(count)
+
     def close(self, clean: bool) -> None:
         """Close the file; `clean` says that the inbox holds nothing that is still needed."""
         if self._inbox is not None:

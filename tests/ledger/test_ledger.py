@@ -308,3 +308,13 @@ async def test_trouble_is_logged_once_and_its_end_too(
     assert len(lines) == 2
     assert "the disk takes no entries" in lines[0]
     assert "inbox works again" in lines[1]
+
+
+async def test_a_ledger_in_memory_keeps_the_last_entries_only() -> None:
+    ledger = Ledger.open(":memory:", StillClock(), most_in_memory=1_500)
+    for number in range(3_000):
+        ledger.record(entry(number))
+    query = UsageQuery(until_ns=NOON_NS + 1_500)
+    assert (await ledger.usage(ALL)).total.attempts == 1_500
+    assert (await ledger.usage(query)).total.attempts == 0
+    await ledger.aclose()
