@@ -100,7 +100,15 @@ class Ledger:
         only the last `most_in_memory` are kept. Raises LedgerUnavailable, which says what to do.
         """
         writer, inbox = open_writer(path, segment_bytes=segment_bytes)
-        return cls(path, writer, inbox, clock, retention_s=retention_s, most_stranded=most_stranded)
+        return cls(
+            path,
+            writer,
+            inbox,
+            clock,
+            retention_s=retention_s,
+            most_stranded=most_stranded,
+            most_in_memory=most_in_memory,
+        )
 
     @property
     def state(self) -> LedgerState:
