@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import msgspec
@@ -61,3 +62,26 @@ def begun(trace_id: bytes, sample_ratio: float) -> Context:
 def traceparent(trace_id: bytes, span_id: bytes, flags: int) -> str:
     """The header that names a span as the parent of what the receiver does."""
     return f"00-{trace_id.hex()}-{span_id.hex()}-{flags:02x}"
+
+
+class Ids:
+    """Random ids, drawn in bulk: a draw from the operating system costs more than all its bytes."""
+
+    __slots__ = ("_at", "_rng", "_store")
+
+    _BULK = 4096
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._store = b""
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        """`size` random bytes, at most 4096, never handed out before."""
+        end = self._at + size
+        if end > len(self._store):
+            self._store = self._rng.randbytes(self._BULK)
+            self._at, end = 0, size
+        taken = self._store[self._at : end]
+        self._at = end
+        return taken

@@ -241,9 +241,10 @@ class Exporter:
                 raise
 
     async def _send_batch(self, transport: Transport, batch: Encoded) -> None:
-        """Until it is taken or refused for good; at shutdown there is one try only."""
+        """Until it is taken or refused for good; once the shutdown has begun, one try only."""
         backoff_s = FIRST_BACKOFF_S
         while True:
+            last = self._closing.is_set()
             answer = await transport.send_spans(batch.data)
             self._report(answer.trouble)
             if not answer.trouble or answer.rejected:
@@ -251,7 +252,7 @@ class Exporter:
                 if answer.rejected:
                     self.lose(answer.rejected, REJECTED)
                 return
-            if not answer.retry or self._closing.is_set():
+            if last or not answer.retry:
                 self.lose(batch.spans, EXPORT_FAILED)
                 return
             jittered_s = backoff_s * self._rng.uniform(0.8, 1.2)

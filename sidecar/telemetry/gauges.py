@@ -27,12 +27,13 @@ class BucketLevel(msgspec.Struct, frozen=True):
 
 
 class KeyState(msgspec.Struct, frozen=True):
-    """The state one key is in ("ready", "resting", "out"), by its alias."""
+    """The state one key is in ("ready", "resting"), by its alias; `model` "" means for all."""
 
     provider: str
     account: str
     key_alias: str
     state: str
+    model: str = ""
 
 
 class Gauges(msgspec.Struct, frozen=True):
@@ -68,14 +69,18 @@ def _bucket(row: BucketLevel) -> Attributes:
 
 
 def _key(row: KeyState) -> Attributes:
+    model = ((semconv.GEN_AI_REQUEST_MODEL, row.model),) if row.model else ()
     return (
         (semconv.PROVIDER, row.provider),
         (semconv.KEY_ACCOUNT, row.account),
         (semconv.KEY_ALIAS, row.key_alias),
         (semconv.KEY_STATE, row.state),
+        *model,
     )
 
 
 def _metric(named: tuple[str, str, str], points: list[Point]) -> Published:
     name, unit, description = named
-    return Published(name, unit, description, Kind.GAUGE, tuple(points))
+    # Two points of one metric must not have the same attributes: the last reading counts.
+    apart = {point.attributes: point for point in points}
+    return Published(name, unit, description, Kind.GAUGE, tuple(apart.values()))

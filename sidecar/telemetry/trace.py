@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sidecar.core.clock import Clock
 from sidecar.core.request import Completion
 from sidecar.telemetry import export, gauges, semconv, tree
-from sidecar.telemetry.context import Context, begun, continued
+from sidecar.telemetry.context import Context, Ids, begun, continued
 from sidecar.telemetry.export import Connect, Exporter, ExportStatus
 from sidecar.telemetry.gauges import Gauges
 from sidecar.telemetry.metrics import Published, Recorder
@@ -50,7 +50,7 @@ class Pipeline:
     ) -> None:
         profiles = semconv.profiles(settings.semconv_opt_in)
         self._options = tree.Options(profiles, settings.capture_content, redact)
-        self._random_bytes = rng.randbytes
+        self._ids = Ids(rng)
         self._status = status
         self._writer = Writer()
         self._failed = False
@@ -65,7 +65,7 @@ class Pipeline:
         )
 
     def new_ids(self, count: int) -> bytes:
-        return self._random_bytes(8 * count)
+        return self._ids.take(8 * count)
 
     def take(self, request: RequestTrace) -> None:
         # A mistake in here must not become a failed request: it is counted, and told once.
@@ -110,7 +110,6 @@ class Telemetry:
         redact: Callable[[str], str] = str,
     ) -> None:
         self._settings = settings
-        self._trace_id = rng.randbytes
         self._pipeline = (
             Pipeline(settings, clock, rng, status=status, connect=connect, redact=redact)
             if settings.enabled
@@ -193,4 +192,4 @@ class Telemetry:
             return found
         if self._pipeline is None:
             return _NOWHERE
-        return begun(self._trace_id(16), self._settings.sample_ratio)
+        return begun(self._pipeline.new_ids(2), self._settings.sample_ratio)

@@ -24,18 +24,24 @@ class Collector(trace_grpc.TraceServiceServicer, metrics_grpc.MetricsServiceServ
         self.released = threading.Event()
         self.released.set()
         self.refuse: grpc.StatusCode | None = None
+        self.rejected_spans = 0
+        self.endpoint = ""
         self._server = grpc.server(ThreadPoolExecutor(4))
         trace_grpc.add_TraceServiceServicer_to_server(self, self._server)
         metrics_grpc.add_MetricsServiceServicer_to_server(_Metrics(self), self._server)
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
-        self._server.start()
 
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def start(self, address: str = "127.0.0.1:0", credentials: Any = None) -> int:
+        """Listen at `address`, with TLS where there are credentials; the port."""
+        server = self._server
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
+        server.start()
+        return port
 
     def hold(self) -> None:
-        """From now on answer nothing until `close`."""
+        """From now on answer nothing until `released` is set."""
         self.released.clear()
 
     def handle(self, kept: list[Any], request: Any, context: grpc.ServicerContext) -> None:
@@ -48,7 +54,9 @@ class Collector(trace_grpc.TraceServiceServicer, metrics_grpc.MetricsServiceServ
 
     def Export(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.handle(self.traces, request, context)
-        return trace_pb2.ExportTraceServiceResponse()
+        response = trace_pb2.ExportTraceServiceResponse()
+        response.partial_success.rejected_spans = self.rejected_spans
+        return response
 
     def close(self) -> None:
         self.released.set()

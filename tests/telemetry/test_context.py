@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 from opentelemetry.trace import get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from sidecar.telemetry.context import Context, begun, continued, traceparent
+from sidecar.telemetry.context import Context, Ids, begun, continued, traceparent
 
 from .making import PARENT_ID, TRACE_ID, TRACEPARENT
 
@@ -97,3 +99,11 @@ def test_sampling_decides_as_the_sdks_sampler_does(trace_id: int, ratio: float) 
 
 def test_a_new_trace_has_no_parent() -> None:
     assert begun(b"t" * 16, 1.0) == Context(b"t" * 16, b"", 1)
+
+
+def test_ids_are_never_handed_out_twice() -> None:
+    ids = Ids(random.Random(7))
+    taken = [ids.take(size) for _ in range(300) for size in (8, 16, 24)]
+
+    assert len(set(taken)) == len(taken)
+    assert {len(one) for one in taken} == {8, 16, 24}

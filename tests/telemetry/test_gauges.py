@@ -45,3 +45,21 @@ def test_every_reading_becomes_a_point() -> None:
 
 def test_what_has_no_reading_is_not_published() -> None:
     assert [metric.name for metric in published(Gauges())] == ["headway.stream.active"]
+
+
+def test_two_readings_of_one_thing_are_one_point() -> None:
+    rows = (KeyState("deepseek", "a", "a1", "ready"), KeyState("deepseek", "a", "a1", "ready"))
+    (keys, _) = published(Gauges(keys=rows))
+
+    assert len(keys.points) == 1
+
+
+def test_a_keys_state_may_be_told_by_model() -> None:
+    rows = (
+        KeyState("deepseek", "a", "a1", "ready", "v4"),
+        KeyState("deepseek", "a", "a1", "ready"),
+    )
+    (keys, _) = published(Gauges(keys=rows))
+
+    models = [dict(point.attributes).get("gen_ai.request.model") for point in keys.points]
+    assert models == ["v4", None]

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+from pathlib import Path
+
+import grpc
 import pytest
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc.aio import AioRpcError, Metadata
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Status as SpanStatus
 
 from sidecar.telemetry import Gauges, KeyState, Settings, otlp, semconv
 
@@ -68,7 +79,7 @@ async def test_each_span_has_its_kind(collector: Collector) -> None:
 async def test_a_failed_attempt_colours_only_itself(collector: Collector) -> None:
     await sent(collector)
 
-    red = [span for span in collector.spans if span.status.code == Status.STATUS_CODE_ERROR]
+    red = [span for span in collector.spans if span.status.code == SpanStatus.STATUS_CODE_ERROR]
     assert [(span.name, attributes(span)["error.type"]) for span in red] == [
         ("headway.attempt", "429"),
         ("POST", "429"),
@@ -155,8 +166,6 @@ async def test_the_daemons_state_arrives_as_gauges(collector: Collector) -> None
 async def test_a_refusing_collector_is_told_once_and_spans_are_counted(
     collector: Collector, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import grpc
-
     collector.refuse = grpc.StatusCode.PERMISSION_DENIED
     owner = telemetry(collector.endpoint)
     owner.start()
@@ -181,3 +190,152 @@ async def test_a_span_ends_when_its_request_did(collector: Collector) -> None:
 
     server = collector.spans[0]
     assert (server.start_time_unix_nano, server.end_time_unix_nano) == (T0, T0 + 100 * MS)
+
+
+async def test_a_collector_that_is_not_there_loses_telemetry_and_nothing_else() -> None:
+    owner = telemetry("http://127.0.0.1:9")
+    owner.start()
+    for _ in range(3):
+        simple(owner)
+    await owner.aclose(20)
+
+    status = owner.status()
+    assert (status.spans_sent, status.spans_dropped) == (0, 18)
+    assert status.trouble.startswith("UNAVAILABLE")
+
+
+async def test_a_collector_that_hangs_holds_up_nobody(collector: Collector) -> None:
+    collector.hold()
+    owner = telemetry(collector.endpoint, batch_bytes=1, queue_bytes=10_000)
+    owner.start()
+    simple(owner)
+    await asyncio.to_thread(collector.arrived.wait, 20)
+    for _ in range(100):
+        simple(owner)
+    assert owner.status().bytes_waiting <= 10_000
+
+    await owner.aclose(0.05)
+    assert owner.status().spans_dropped == 101 * 6
+
+
+async def test_a_collector_that_is_slow_gets_everything(collector: Collector) -> None:
+    collector.hold()
+    owner = telemetry(collector.endpoint, batch_bytes=1)
+    owner.start()
+    simple(owner)
+    await asyncio.to_thread(collector.arrived.wait, 20)
+    for _ in range(10):
+        simple(owner)
+    collector.released.set()
+    await owner.aclose(20)
+
+    assert len(collector.spans) == 11 * 6
+
+
+async def test_a_collector_that_comes_back_gets_what_waited(collector: Collector) -> None:
+    collector.refuse = grpc.StatusCode.UNAVAILABLE
+    owner = telemetry(collector.endpoint, batch_bytes=1)
+    owner.start()
+    simple(owner)
+    await asyncio.to_thread(collector.arrived.wait, 20)
+    collector.refuse = None
+    await owner.aclose(20)
+
+    assert owner.status().spans_dropped == 0
+    assert len(collector.spans) == 6
+
+
+async def test_spans_a_collector_rejects_are_counted(collector: Collector) -> None:
+    collector.rejected_spans = 2
+    owner = telemetry(collector.endpoint)
+    owner.start()
+    simple(owner)
+    await owner.aclose(20)
+
+    assert (owner.status().spans_sent, owner.status().spans_dropped) == (4, 2)
+
+
+async def test_a_collector_on_a_unix_socket_is_reached(silent: Collector, tmp_path: Path) -> None:
+    silent.endpoint = f"unix:{tmp_path}/otel.sock"
+    silent.start(silent.endpoint)
+    await sent(silent, simple)
+
+    assert len(silent.spans) == 6
+
+
+async def test_a_collector_with_a_certificate_is_checked_by_it(
+    silent: Collector, tmp_path: Path
+) -> None:
+    certificate, key = certified(tmp_path)
+    port = silent.start("127.0.0.1:0", grpc.ssl_server_credentials([(key, certificate)]))
+    silent.endpoint = f"https://localhost:{port}"
+    await sent(silent, simple, root_certificates=certificate)
+
+    assert len(silent.spans) == 6
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused(
+    silent: Collector, tmp_path: Path
+) -> None:
+    certificate, key = certified(tmp_path)
+    port = silent.start("127.0.0.1:0", grpc.ssl_server_credentials([(key, certificate)]))
+    owner = telemetry(f"https://localhost:{port}")
+    owner.start()
+    simple(owner)
+    await owner.aclose(20)
+
+    assert silent.spans == []
+    assert owner.status().spans_dropped == 6
+
+
+def certified(folder: Path) -> tuple[bytes, bytes]:
+    """A certificate for localhost that vouches for itself, and its key, both in PEM."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", str(key)),
+            *("-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate.read_bytes(), key.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "target"),
+    [
+        ("http://localhost:4317", "localhost:4317"),
+        ("http://localhost:4317/", "localhost:4317"),
+        ("https://otel.example.com", "otel.example.com:4317"),
+        ("otel:4000", "otel:4000"),
+        ("http://[::1]:4317", "[::1]:4317"),
+        ("unix:///run/otel.sock", "unix:///run/otel.sock"),
+    ],
+)
+def test_an_endpoint_names_a_target(endpoint: str, target: str) -> None:
+    assert otlp.target(endpoint) == target
+
+
+RETRIED = ("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS")
+
+
+@pytest.mark.parametrize("code", list(grpc.StatusCode))
+def test_the_codes_to_repeat_are_those_of_otlp(code: grpc.StatusCode) -> None:
+    assert otlp.refused(failure(code)).retry == (code.name in RETRIED)
+
+
+def test_exhausted_is_repeated_only_when_the_collector_says_when() -> None:
+    info = Any()
+    info.Pack(RetryInfo(retry_delay=Duration(seconds=2, nanos=500_000_000)))
+    status = Status(code=8, message="full", details=[info])
+    told = Metadata(("grpc-status-details-bin", status.SerializeToString()))
+    answer = otlp.refused(failure(grpc.StatusCode.RESOURCE_EXHAUSTED, told))
+
+    assert (answer.retry, answer.after_s) == (True, 2.5)
+
+
+def failure(code: grpc.StatusCode, trailing: Metadata | None = None) -> AioRpcError:
+    return AioRpcError(code, Metadata(), trailing or Metadata(), details="full")

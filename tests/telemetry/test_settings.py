@@ -22,3 +22,9 @@ def test_resource_attributes_are_read_and_decoded() -> None:
 
 def test_a_part_that_is_no_pair_is_ignored() -> None:
     assert resource_attributes("nonsense,=x,a=1") == (("a", "1"),)
+
+
+def test_the_settings_show_no_header_in_their_repr() -> None:
+    settings = Settings(endpoint="http://x:4317", headers=(("authorization", "Bearer secret"),))
+
+    assert "secret" not in repr(settings)
