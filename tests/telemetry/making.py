@@ -6,6 +6,8 @@ import asyncio
 import random
 from typing import Any
 
+import hypothesis
+from hypothesis import HealthCheck
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from sidecar.core.events import AttemptCause, Continuation, FinishReason, Outcome
@@ -18,6 +20,9 @@ from sidecar.telemetry.metrics import Published
 from sidecar.telemetry.tree import Encoded
 
 from .collector import attributes
+
+calm = hypothesis.settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: a busy machine is no counterexample."""
 
 METHOD = "headway.v1.CompletionService/StreamCompletion"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"

@@ -13,7 +13,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from sidecar.telemetry.context import Context, Ids, begun, continued, traceparent
 
-from .making import PARENT_ID, TRACE_ID, TRACEPARENT
+from .making import PARENT_ID, TRACE_ID, TRACEPARENT, calm
 
 hex_digits = st.sampled_from("0123456789abcdef")
 
@@ -23,6 +23,7 @@ def hexes(length: int) -> st.SearchStrategy[str]:
     return whole.filter(lambda text: text.strip("0") != "")
 
 
+@calm
 @given(hexes(32), hexes(16), st.integers(0, 255))
 def test_a_valid_context_is_continued(trace_id: str, span_id: str, flags: int) -> None:
     found = continued(f"00-{trace_id}-{span_id}-{flags:02x}", "")
@@ -32,6 +33,7 @@ def test_a_valid_context_is_continued(trace_id: str, span_id: str, flags: int) -
     assert found.sampled == bool(flags & 1)
 
 
+@calm
 @given(hexes(32), hexes(16), st.integers(0, 3))
 def test_what_is_sent_on_is_what_was_read(trace_id: str, span_id: str, flags: int) -> None:
     text = f"00-{trace_id}-{span_id}-{flags:02x}"
@@ -41,6 +43,7 @@ def test_what_is_sent_on_is_what_was_read(trace_id: str, span_id: str, flags: in
     assert traceparent(found.trace_id, found.parent_id, found.flags) == text
 
 
+@calm
 @given(st.text(st.sampled_from("0123456789abcdefg-f0"), max_size=60))
 def test_it_reads_what_the_sdks_propagator_reads(text: str) -> None:
     theirs = TraceContextTextMapPropagator().extract({"traceparent": text})
@@ -89,6 +92,7 @@ def test_an_endless_trace_state_is_dropped() -> None:
     assert found.trace_state == ""
 
 
+@calm
 @given(st.integers(1, 2**128 - 1), st.floats(0, 1))
 def test_sampling_decides_as_the_sdks_sampler_does(trace_id: int, ratio: float) -> None:
     theirs = TraceIdRatioBased(ratio).should_sample(None, trace_id, "x")

@@ -17,7 +17,18 @@ from sidecar.core.usage import Usage
 from sidecar.telemetry import Telemetry, semconv
 from sidecar.telemetry.metrics import Histogram, Point, Recorder, Table
 
-from .making import METHOD, MS, T0, USAGE, begun, completed, failed_over, first_attempt, simple
+from .making import (
+    METHOD,
+    MS,
+    T0,
+    USAGE,
+    begun,
+    calm,
+    completed,
+    failed_over,
+    first_attempt,
+    simple,
+)
 from .making import telemetry as made_telemetry
 
 WHO = {
@@ -48,6 +59,7 @@ def only(points: list[Point]) -> Point:
     return point
 
 
+@calm
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=30))
 def test_a_histogram_counts_as_the_sdks_does(values: list[float]) -> None:
     view = View(

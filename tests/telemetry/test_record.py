@@ -10,7 +10,7 @@ from sidecar.core.events import Outcome
 from sidecar.core.request import Completion, Message, Role, Text
 from sidecar.telemetry.context import continued
 
-from .making import MS, T0, TRACE_ID, TRACEPARENT, begun, first_attempt, spans, telemetry
+from .making import MS, T0, TRACE_ID, TRACEPARENT, begun, calm, first_attempt, spans, telemetry
 
 PROMPT = Completion(model="x", messages=(Message(Role.USER, (Text("the question"),)),))
 hexes = st.text(st.sampled_from("0123456789abcdef"), min_size=16, max_size=16)
@@ -23,6 +23,7 @@ def test_no_record_shows_the_prompt_in_its_repr() -> None:
     assert "question" not in repr(request) + repr(request.attempts)
 
 
+@calm
 @given(hexes, hexes, hexes)
 def test_the_providers_context_continues_the_callers_trace(
     high: str, low: str, span_id: str

@@ -20,6 +20,8 @@ from opentelemetry.trace import SpanKind as SdkKind
 from sidecar.telemetry import wire
 from sidecar.telemetry.wire import SpanKind, Writer
 
+from .making import calm
+
 KINDS = {
     SpanKind.INTERNAL: SdkKind.INTERNAL,
     SpanKind.SERVER: SdkKind.SERVER,
@@ -46,6 +48,7 @@ def span_of(encoded: bytes) -> Span:
     return span
 
 
+@calm
 @given(
     ids128,
     ids64,
@@ -96,6 +99,7 @@ def test_a_span_equals_the_sdks(  # type: ignore[no-untyped-def]
     assert got == expected
 
 
+@calm
 @given(pairs)
 def test_remembered_attributes_are_the_same_the_second_time(attributes) -> None:  # type: ignore[no-untyped-def]
     writer = Writer()
