@@ -17,7 +17,7 @@ Kind = Literal["bucket", "fixed", "sliding", "quantised", "concurrency"]
 Dimension = Literal["requests", "tokens", "input_tokens", "output_tokens"]
 
 
-class Quota(msgspec.Struct, frozen=True):
+class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One limit: `amount` of a dimension per `per_s` seconds, for each key or for an account.
 
     bucket: `burst` (default: `amount`) at once, refilled continuously. fixed: windows that begin

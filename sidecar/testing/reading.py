@@ -44,9 +44,13 @@ def _parsed(
 ) -> Asked:
     """What the dialect makes of the body. Fields of a wrong type are the client's fault."""
     try:
-        return msgspec.convert(dialect.parse(incoming, match, body), Asked, from_attributes=True)
+        fields = msgspec.structs.asdict(dialect.parse(incoming, match, body))
+        asked = msgspec.convert(fields, Asked)
     except (AttributeError, TypeError, msgspec.ValidationError) as error:
         raise BadRequest(f"a field has a wrong type: {error}") from None
+    if asked.max_tokens is not None and asked.max_tokens < 1:
+        raise BadRequest("the maximum of tokens must be at least 1")
+    return asked
 
 
 def secret_in(incoming: Incoming, dialect: Dialect) -> str:

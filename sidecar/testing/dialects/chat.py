@@ -31,7 +31,8 @@ class Flavour(msgspec.Struct, frozen=True):
     finish chunk, in a chunk of its own, or in one only when asked for. `prefix` names the sign
     that asks for a continuation: "prefix" in the last message, "continue_final_message" in the
     body, "last" (an assistant's turn at the end is enough), "" for none. `outside` counts
-    reasoning outside of the completion tokens.
+    reasoning outside of the completion tokens; `nulls` writes what is absent as null; `details`
+    repeats the reasoning as a list of details.
     """
 
     reasoning: str = "reasoning_content"
@@ -41,6 +42,7 @@ class Flavour(msgspec.Struct, frozen=True):
     done: bool = True
     outside: bool = False
     nulls: bool = False
+    details: bool = False
 
 
 FLAVOURS: dict[str, Flavour] = {
@@ -48,7 +50,7 @@ FLAVOURS: dict[str, Flavour] = {
     "openai": Flavour(reasoning=""),
     "compatible": Flavour(),
     "mistral": Flavour(reasoning="thinking", usage="finish", prefix="prefix"),
-    "openrouter": Flavour(reasoning="reasoning", usage="always", prefix="last"),
+    "openrouter": Flavour(reasoning="reasoning", usage="always", prefix="last", details=True),
     "groq": Flavour(reasoning="reasoning"),
     "xai": Flavour(usage="always", outside=True),
     "vllm": Flavour(reasoning="reasoning", prefix="continue_final_message"),
@@ -157,6 +159,11 @@ class ChatRenderer:
         field = self._flavour.reasoning
         if not field:
             return []
+        if self._flavour.details:
+            # The same text twice, as OpenRouter sends it (reference "wire formats", trap 14).
+            detail = {"type": "reasoning.text", "text": text, "index": 0, "format": None}
+            told = {"content": "", field: text, "reasoning_details": [detail]}
+            return [self._chunk(told)]
         if field == "thinking":
             thinking = {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
             return [self._chunk({"content": [thinking]})]

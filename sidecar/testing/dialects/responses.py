@@ -117,8 +117,7 @@ class ResponsesRenderer:
         if not started:
             events = [*self._close(), *self._begin(kind, call)]
         self._said += text
-        place = {"item_id": self._item["id"], "output_index": len(self._output)}
-        return [*events, self._event(f"{self._words(kind)}.delta", delta=text, **place)]
+        return [*events, self._event(f"{self._words(kind)}.delta", delta=text, **self._place())]
 
     def _begin(self, kind: str, call: Call | None) -> list[bytes]:
         place = len(self._output)
@@ -126,21 +125,43 @@ class ResponsesRenderer:
         self._item = {"type": kind, "id": f"{kind[:2]}_fake_{place}", "status": "in_progress"}
         if call is not None:
             self._item |= {"call_id": call.id, "name": call.name, "arguments": ""}
-        return [self._event("response.output_item.added", item=self._item, output_index=place)]
+        added = self._event("response.output_item.added", item=self._item, output_index=place)
+        return [added, *self._part("added")]
 
     def _close(self) -> list[bytes]:
         if not self._item:
             return []
-        item, kind, place = self._item, self._item["type"], len(self._output)
-        item = item | {"status": "completed"} | self._filled(kind)
+        kind, place = self._item["type"], self._place()
         field = "arguments" if kind == "function_call" else "text"
-        told = {field: self._said, "item_id": item["id"], "output_index": place}
+        done = self._event(f"{self._words(kind)}.done", **{field: self._said}, **place)
+        events = [done, *self._part("done")]
+        item = self._item | {"status": "completed"} | self._filled(kind)
         self._output.append(item)
         self._item = {}
-        return [
-            self._event(f"{self._words(kind)}.done", **told),
-            self._event("response.output_item.done", item=item, output_index=place),
-        ]
+        item_done = self._event(
+            "response.output_item.done", item=item, output_index=place["output_index"]
+        )
+        return [*events, item_done]
+
+    def _part(self, verb: str) -> list[bytes]:
+        """The part of an item that holds its text; tool calls have none."""
+        kind, text = self._item["type"], self._said
+        if kind == "function_call":
+            return []
+        if kind == "message":
+            name, part = "content_part", {"type": "output_text", "text": text, "annotations": []}
+        elif self._is_openai:
+            name, part = "reasoning_summary_part", {"type": "summary_text", "text": text}
+        else:
+            name, part = "content_part", {"type": "reasoning_text", "text": text}
+        return [self._event(f"response.{name}.{verb}", part=part, **self._place())]
+
+    def _place(self) -> dict[str, Any]:
+        place = {"item_id": self._item["id"], "output_index": len(self._output)}
+        if self._item["type"] == "function_call":
+            return place
+        is_summary = self._is_openai and self._item["type"] == "reasoning"
+        return place | {"summary_index" if is_summary else "content_index": 0}
 
     def _words(self, kind: str) -> str:
         thinks = "reasoning_summary_text" if self._is_openai else "reasoning_text"
