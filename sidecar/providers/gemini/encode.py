@@ -121,12 +121,12 @@ def _result(message: Message, names: dict[str, tuple[str, str]]) -> dict[str, An
     name, own = names.get(message.tool_call_id, (message.tool_call_id, ""))
     if any(not isinstance(part, Text) for part in message.content):
         raise Unsupported("messages", "a tool's result may hold only text here")
-    result: dict[str, Any] = {"name": name, "response": _response(message.text)}
+    result: dict[str, Any] = {"name": name, "response": object_of(message.text)}
     return {"functionResponse": {"id": own, **result} if own else result}
 
 
-def _response(text: str) -> dict[str, Any]:
-    """An object is wanted: the result's own, or one around its text."""
+def object_of(text: str) -> dict[str, Any]:
+    """An object is wanted: the text's own, or one around it."""
     try:
         parsed = loose.document(text.encode("utf-8", "replace"))
     except ValueError:
@@ -135,7 +135,7 @@ def _response(text: str) -> dict[str, Any]:
 
 
 def _args(arguments: str) -> dict[str, Any]:
-    return _response(arguments) if arguments.strip() else {}
+    return object_of(arguments) if arguments.strip() else {}
 
 
 def _part(part: ContentPart) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The Interactions dialect: texts and thoughts, as recorded; tools are refused."""
+"""Decoding Interactions: steps and their deltas, or one interaction."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ import msgspec
 
 from sidecar.core.events import FinishReason
 from sidecar.core.failure import Cause, Failure
-from sidecar.core.request import Completion, Prefix, Role
+from sidecar.core.request import Prefix
 from sidecar.core.usage import Usage
-from sidecar.providers import auth, errors, loose, options, signature
+from sidecar.providers import errors, loose, signature
 from sidecar.providers.decoding import Decoding, DocumentFramer
-from sidecar.providers.dialect import HttpCall, Unsupported
 from sidecar.providers.numbers import count, known_count
-from sidecar.providers.options import Body
 from sidecar.providers.profiles import TargetProfile
 from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.tool_calls import ToolCalls
 
 DIALECT = "gemini-interactions"
-PATH = "/interactions"
 
 FINISH: dict[str, FinishReason] = {
     "completed": FinishReason.STOP,
     "incomplete": FinishReason.LENGTH,
     "requires_action": FinishReason.TOOL_CALLS,
 }
-_CONFIG = ("temperature", "top_p", "seed")
 
 
 class Inner(msgspec.Struct):
@@ -34,16 +31,20 @@ class Inner(msgspec.Struct):
 
 
 class Delta(msgspec.Struct):
+    """A delta of a step; in a synchronous answer, a piece of its content."""
+
     type: str = ""
     text: str | None = None
     content: Inner | None = None
     signature: str | None = None
+    arguments: str | None = None
 
 
 class Step(msgspec.Struct):
-    """A step of a synchronous answer: `thought` with its summary, or `model_output`."""
-
     type: str = ""
+    id: str | None = None
+    name: str | None = None
+    arguments: dict[str, Any] | None = None
     content: list[Delta] | None = None
     summary: list[Delta] | None = None
     signature: str | None = None
@@ -59,8 +60,12 @@ class Interaction(msgspec.Struct):
 
 
 class Wire(Interaction):
+    """Any event; a synchronous answer is one too, without an event type."""
+
     event_type: str = ""
+    index: int = 0
     interaction: Interaction | None = None
+    step: Step | None = None
     delta: Delta | None = None
     metadata: dict[str, Any] | None = None
     error: msgspec.Raw = msgspec.Raw(b"")
@@ -70,12 +75,14 @@ _DECODER = msgspec.json.Decoder(Wire)
 
 
 class InteractionsDecoder(Decoding):
-    """Steps and their deltas, or one interaction."""
-
-    __slots__ = ()
+    __slots__ = ("_arguments", "_calls", "_thoughts")
 
     def __init__(self, stream: bool, key: str = "") -> None:
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
+        self._calls = ToolCalls()
+        self._thoughts: list[dict[str, Any]] = []
+        # Arguments that came with the start of a call, kept in case no deltas follow.
+        self._arguments: dict[int, str] = {}
 
     def on_event(self, event: Event) -> None:
         if event.stray:
@@ -93,14 +100,19 @@ class InteractionsDecoder(Decoding):
         self._wire(wire)
 
     def _wire(self, wire: Wire) -> None:
-        if wire.delta is not None and wire.event_type == "step.delta":
-            self._delta(wire.delta)
+        if wire.event_type == "step.delta" and wire.delta is not None:
+            self._delta(wire.index, wire.delta)
+        elif wire.event_type == "step.start" and wire.step is not None:
+            self._start(wire.index, wire.step)
+        elif wire.event_type == "step.stop":
+            self._stop(wire.index)
         self._count(loose.record(loose.record(wire.metadata).get("usage")))
         if wire.error:
             self._error(wire.error)
-        whole = wire if not wire.event_type and wire.status else wire.interaction
-        if whole is not None:
-            self._interaction(whole, wire.event_type)
+        if wire.interaction is not None:
+            self._interaction(wire.interaction, wire.event_type)
+        elif not wire.event_type and wire.status:
+            self._interaction(wire, "")
 
     def _interaction(self, interaction: Interaction, event: str) -> None:
         self.report.response_id = interaction.id or self.report.response_id
@@ -110,32 +122,62 @@ class InteractionsDecoder(Decoding):
         if not event:
             self._whole(interaction)
         self._count(interaction.usage or {})
-        status = interaction.status or ""
-        if status in FINISH:
-            self.finish(status, FINISH[status])
-        else:
-            failure = Failure(Cause.SERVER_ERROR, "the interaction failed", code=status[:80])
-            self.fail(failure)
+        self._finish(interaction.status or "")
+
+    def _finish(self, status: str) -> None:
+        known = FINISH.get(status)
+        if known is None:
+            self.fail(Failure(Cause.SERVER_ERROR, "the interaction failed", code=status[:80]))
+            return
+        for index in list(self._arguments):
+            self._stop(index)
+        self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
+        self.finish(status, known)
 
     def _whole(self, interaction: Interaction) -> None:
-        for step in interaction.steps or []:
+        for index, step in enumerate(interaction.steps or []):
             for part in step.summary or []:
                 self.out.reasoning(part.text or "")
-            if step.signature:
-                self.out.signature(signature.pack(DIALECT, {"thought": step.signature}))
+            self._sign(step.signature or "")
             for part in step.content or []:
                 self.out.answer(part.text or "")
+            self._start(index, step)
+            self._stop(index)
         for part in interaction.outputs or []:
-            self._delta(part)
+            self._delta(0, part)
 
-    def _delta(self, delta: Delta) -> None:
+    def _start(self, index: int, step: Step) -> None:
+        if step.type != "function_call":
+            return
+        self._piece(index, step.id or "", step.name or "", "")
+        if step.arguments:
+            self._arguments[index] = msgspec.json.encode(step.arguments).decode()
+
+    def _stop(self, index: int) -> None:
+        arguments = self._arguments.pop(index, "")
+        if arguments:
+            self._piece(index, "", "", arguments)
+
+    def _delta(self, index: int, delta: Delta) -> None:
         if delta.type == "text":
             self.out.answer(delta.text or "")
         elif delta.type in ("thought_summary", "thought"):
             inner = delta.content.text if delta.content is not None else delta.text
             self.out.reasoning(inner or "")
-        elif delta.type == "thought_signature" and delta.signature:
-            self.out.signature(signature.pack(DIALECT, {"thought": delta.signature}))
+        elif delta.type == "thought_signature":
+            self._sign(delta.signature or "")
+        elif delta.type == "arguments_delta" and delta.arguments:
+            self._arguments.pop(index, None)
+            self._piece(index, "", "", delta.arguments)
+
+    def _piece(self, index: int, id: str, name: str, arguments: str) -> None:
+        self._calls.piece(self.out, index, id, name, arguments, self.report.response_id)
+
+    def _sign(self, signed: str) -> None:
+        """A thought goes back as the step it was, in its place between the calls."""
+        if signed:
+            self._thoughts.append({"signature": signed, "at": self._calls.count})
+            self.out.signature(signature.pack(DIALECT, self._thoughts))
 
     def _count(self, told: dict[str, Any]) -> None:
         if told:
@@ -161,63 +203,6 @@ def usage_of(told: dict[str, Any]) -> tuple[Usage, bool]:
         output_tokens=count(told.get("total_output_tokens")) + (thoughts or 0),
         reasoning_tokens=thoughts or 0,
     ), thoughts is not None
-
-
-def encode(
-    completion: Completion, target: TargetProfile, prefix: Prefix | None, key: str, stream: bool
-) -> HttpCall:
-    """The call. Raises Unsupported for everything but texts; see `Dialect.encode`."""
-    if prefix is not None:
-        raise Unsupported("prefix", f"{target.model} takes no partial answer")
-    if completion.tools or any(turn.tool_calls for turn in completion.messages):
-        raise Unsupported("tools", "the Interactions dialect takes no tools here")
-    if options.has_images(completion):
-        raise Unsupported("messages", "the Interactions dialect takes no images here")
-    if completion.response_format is not None and completion.response_format.kind != "text":
-        raise Unsupported("response_format", "the Interactions dialect takes plain text here")
-    options.check(completion, target)
-    body = Body()
-    thinks = options.reasoning(completion, target, body)
-    if thinks and completion.reasoning.deliver:
-        body.put("generation_config.thinking_summaries", "auto")
-    _config(completion, target, thinks, body)
-    body.fields = {"model": target.upstream_model, "input": _turns(completion), **body.fields}
-    system = "\n\n".join(m.text for m in completion.messages if m.role is Role.SYSTEM)
-    if system:
-        body.fields["system_instruction"] = system
-    body.fields["stream"] = stream
-    body.fields["store"] = False
-    body.merge(target.quirks.body)
-    body.fields.update(options.plain_options(completion.provider_options))
-    return HttpCall(
-        target.quirks.path or PATH,
-        auth.headers(target, key, stream),
-        msgspec.json.encode(body.fields),
-        tuple(body.dropped),
-    )
-
-
-def _turns(completion: Completion) -> list[dict[str, Any]]:
-    return [
-        {
-            "role": "model" if message.role is Role.ASSISTANT else "user",
-            "content": [{"type": "text", "text": message.text}],
-        }
-        for message in completion.messages
-        if message.role is not Role.SYSTEM
-    ]
-
-
-def _config(completion: Completion, target: TargetProfile, thinks: bool, body: Body) -> None:
-    for name, value in options.tuning(completion, target, thinks, body).items():
-        if name in _CONFIG:
-            body.put(f"generation_config.{name}", value)
-        else:
-            body.drop(name)
-    if completion.max_tokens is not None:
-        body.put("generation_config.max_output_tokens", completion.max_tokens)
-    if completion.stop:
-        body.put("generation_config.stop_sequences", list(completion.stop))
 
 
 def decoder(

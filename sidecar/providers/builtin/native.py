@@ -297,6 +297,7 @@ GEMINI_INTERACTIONS = ProviderProfile(
     auth="x-goog-api-key",
     key_env="GEMINI_API_KEY",
     telemetry_name="gcp.gemini",
+    headers=(("api-revision", "2026-05-20"),),
     quirks=Quirks(
         thinks_by_default=True,
         efforts={
@@ -306,6 +307,7 @@ GEMINI_INTERACTIONS = ProviderProfile(
             "high": {"generation_config": {"thinking_level": "high"}},
             "max": {"generation_config": {"thinking_level": "high"}},
         },
+        drop=("presence_penalty", "frequency_penalty"),
     ),
     default_model=_gemini({}),
 )
