@@ -13,21 +13,18 @@ import msgspec
 from sidecar.app import secrets
 from sidecar.app.engine import Engine
 from sidecar.app.gauges import gauges
-from sidecar.app.prices import PriceDesk
+from sidecar.app.prices import PriceDesk, price_book
 from sidecar.app.source import Source
 from sidecar.app.stores import cache_for, store_for
 from sidecar.app.transports import Stock
 from sidecar.app.watch import Watch
-from sidecar.config import prices as price_rules
 from sidecar.config.durations import seconds
 from sidecar.config.load import BadConfig
 from sidecar.config.resolve import Resolved
 from sidecar.core.clock import LoopClock
 from sidecar.core.money import Price
 from sidecar.gateway.line import Line
-from sidecar.ledger import price_file
 from sidecar.ledger.ledger import Ledger
-from sidecar.ledger.prices import PriceBook
 from sidecar.ledger.query import UsageQuery, UsageReport
 from sidecar.server.access import Access
 from sidecar.server.completion import CompletionDoor
@@ -72,11 +69,11 @@ class Daemon:
     def _load(self, resolved: Resolved) -> None:
         """Read keys, tell what could not be read. Raises BadConfig if there is no key at all."""
         loaded = secrets.load(resolved, self._environment)
-        for problem in (*resolved.warnings, *loaded.problems):
-            log.warning("%s", problem)
         wanted = any(account.keys for p in resolved.providers.values() for account in p.accounts)
         if wanted and not loaded.keys:
             raise BadConfig(list(loaded.problems))
+        for problem in (*resolved.warnings, *loaded.problems):
+            log.warning("%s", problem)
         for secret in (*(key.secret for key in loaded.keys), *loaded.tokens):
             self._redactor.add(secret.reveal())
         self._loaded = loaded
@@ -92,7 +89,7 @@ class Daemon:
             self._settings(), self._clock, random.SystemRandom(), status=lambda: gauges(self),
             redact=self._redactor.redact,
         )  # fmt: skip
-        self._prices = PriceDesk(self._price_book(self._resolved))
+        self._prices = PriceDesk(price_book(self._resolved))
         self._transports = Stock()
         self.engine = Engine(
             self._resolved,
@@ -122,13 +119,6 @@ class Daemon:
             capture_content=config.content,
             metrics_interval_s=seconds(config.interval),
         )
-
-    def _price_book(self, resolved: Resolved) -> PriceBook:
-        path = resolved.config.ledger.path
-        folder = Path(path).parent if path else None
-        table = price_file.load(folder, price_file.installed_version())
-        bases = {name: p.profile.base_url for name, p in resolved.providers.items()}
-        return PriceBook(bases, table, price_rules.rules(resolved.config))
 
     def _doors(self) -> Listener:
         config, engine = self._resolved.config, self.engine
@@ -232,7 +222,7 @@ class Daemon:
         changed = text.version != self.config.version
         self._tell_unchanged(resolved)
         self._resolved, self._text = resolved, text
-        self._prices.book = self._price_book(resolved)
+        self._prices.book = price_book(resolved)
         self.engine.apply(resolved, self._loaded.keys, text.version)
         self.config = ConfigState(text.version, self._clock.wall_ns(), self._problems())
         log.info("configuration %s in force", text.version)

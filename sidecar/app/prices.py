@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from sidecar.config import prices as price_rules
+from sidecar.config.resolve import Resolved
+from sidecar.ledger import price_file
 from sidecar.ledger.prices import PriceBook, Quote
+
+
+def price_book(resolved: Resolved) -> PriceBook:
+    """The prices a configuration leads to: its own, ours, the library's. Blocks for one file."""
+    path = resolved.config.ledger.path
+    folder = Path(path).parent if path else None
+    table = price_file.load(folder, price_file.installed_version())
+    bases = {name: p.profile.base_url for name, p in resolved.providers.items()}
+    return PriceBook(bases, table, price_rules.rules(resolved.config))
 
 
 class PriceDesk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from sidecar.config.resolve import Resolved
 from sidecar.config.schema import KeySource
 from sidecar.keys.ring import Key
 from sidecar.keys.secret import Secret, read_secret
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -62,12 +65,24 @@ def _read(
         try:
             return read_secret(Path(source.file))
         except OSError as error:
-            problems.append(Problem(where, f"cannot read {source.file}: {error.strerror}"))
-        except ValueError as error:
-            problems.append(Problem(where, str(error)))
+            problems.append(Problem(where, f"cannot read {_file(source)}: {error.strerror}"))
+        except ValueError:
+            problems.append(
+                Problem(where, f"{_file(source)} holds no key: expected one line of ASCII")
+            )
         return None
     value = environment.get(source.env, "").strip()
     if not value:
-        problems.append(Problem(where, f"environment variable {source.env} is not set"))
+        problems.append(Problem(where, f"environment variable {_variable(source)} is not set"))
         return None
     return Secret(value)
+
+
+# Some write the key itself where its place should stand; what does not look like a place is
+# therefore not repeated in a message.
+def _file(source: KeySource) -> str:
+    return source.file if source.file.startswith(("/", "./", "../")) else "the file named there"
+
+
+def _variable(source: KeySource) -> str:
+    return source.env if _VARIABLE.fullmatch(source.env) else "named there"

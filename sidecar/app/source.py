@@ -29,7 +29,8 @@ class Source:
     def read(self) -> tuple[Resolved, Text]:
         """The configuration, resolved. Blocks for the file; raises BadConfig."""
         if self.path is None:
-            envs = {name: profile.key_env for name, profile in PROFILES.items()}
+            # A provider whose address is each customer's own cannot do with a key alone.
+            envs = {name: p.key_env for name, p in PROFILES.items() if p.base_url}
             config = from_environment(self._environment, envs)
             return resolve(config, PROFILES, set(DIALECTS)), Text("the environment", "environment")
         try:

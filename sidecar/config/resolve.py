@@ -5,11 +5,13 @@ All problems are collected with their paths; nothing here reads a file, a key or
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, get_args
 
 import msgspec
 
+from sidecar.config import checks
 from sidecar.config.durations import seconds
 from sidecar.config.limits import ResolvedLimit, resolved_limit
 from sidecar.config.load import BadConfig, Problem
@@ -19,7 +21,6 @@ from sidecar.providers.profiles import (
     Auth,
     ProviderProfile,
     TargetProfile,
-    Timeouts,
     merge,
     target,
 )
@@ -59,6 +60,8 @@ class ResolvedProvider(msgspec.Struct, frozen=True):
     profile: ProviderProfile
     accounts: tuple[ResolvedAccount, ...]
     models: Mapping[str, Model]
+    timeouts: Mapping[str, float] = {}
+    model_timeouts: Mapping[str, Mapping[str, float]] = {}
     ca_file: str = ""
     proxy: str = ""
     propagate_trace: bool = False
@@ -82,10 +85,11 @@ class ResolvedProvider(msgspec.Struct, frozen=True):
         )
 
     def _phases(self, model: str, profile: TargetProfile) -> Phases:
-        given = self.models[model].timeouts if model in self.models else {}
-        own = _timeouts(profile.provider.timeouts, given)
+        of_model = (own for name, own in self.model_timeouts.items() if fnmatchcase(model, name))
+        given = {**self.timeouts, **next(of_model, {})}
+        own = msgspec.structs.replace(profile.provider.timeouts, **given)
         first_s = own.first_event_s
-        if profile.profile.reasoning and "first_event" not in given:
+        if profile.profile.reasoning and "first_event_s" not in given:
             first_s = max(first_s, THINKING_FIRST_S)
         return Phases(
             connect_s=own.connect_s,
@@ -109,7 +113,7 @@ class Resolved(msgspec.Struct, frozen=True):
 
 def resolve(config: Config, builtin: Mapping[str, ProviderProfile], dialects: set[str]) -> Resolved:
     """`config` made definite. Raises BadConfig with everything that is wrong."""
-    resolver = _Resolver(builtin, dialects)
+    resolver = _Resolver(builtin, dialects, config.providers)
     providers = {
         name: found
         for name, raw in config.providers.items()
@@ -120,11 +124,9 @@ def resolve(config: Config, builtin: Mapping[str, ProviderProfile], dialects: se
         for name, raw in config.routes.items()
         if (route := resolver.route(name, raw, providers)) is not None
     )
-    resolver.durations(config)
+    resolver.problems.extend(checks.problems(config))
     if not config.providers:
         resolver.wrong("providers", "there is none; name at least one with an account and a key")
-    if not config.listen:
-        resolver.wrong("listen", "names no address")
     if resolver.problems:
         raise BadConfig(sorted(resolver.problems))
     return Resolved(config, providers, routes, tuple(resolver.warnings))
@@ -133,7 +135,13 @@ def resolve(config: Config, builtin: Mapping[str, ProviderProfile], dialects: se
 class _Resolver:
     """Collects problems and warnings while it looks things up."""
 
-    def __init__(self, builtin: Mapping[str, ProviderProfile], dialects: set[str]) -> None:
+    def __init__(
+        self,
+        builtin: Mapping[str, ProviderProfile],
+        dialects: set[str],
+        written: Mapping[str, Provider],
+    ) -> None:
+        self._written = written
         self._builtin = builtin
         self._dialects = dialects
         self.problems: list[Problem] = []
@@ -144,6 +152,13 @@ class _Resolver:
 
     def provider(self, name: str, raw: Provider) -> ResolvedProvider | None:
         path = f"providers.{name}"
+        if "/" in name or not name.strip():
+            self.wrong(path, "expected a name without a slash: callers write provider/model")
+        timeouts = self._timeouts(raw.timeouts, f"{path}.timeouts")
+        model_timeouts = {
+            model: self._timeouts(given.timeouts, f"{path}.models.{model}.timeouts")
+            for model, given in raw.models.items()
+        }
         profile = self._profile(name, raw, path)
         accounts = tuple(
             self._account(account, value, f"{path}.accounts.{account}")
@@ -157,6 +172,8 @@ class _Resolver:
             profile=profile,
             accounts=accounts,
             models=raw.models,
+            timeouts=timeouts,
+            model_timeouts=model_timeouts,
             ca_file=raw.ca_file,
             proxy=raw.proxy,
             propagate_trace=raw.propagate_trace,
@@ -173,8 +190,10 @@ class _Resolver:
             return None
         if profile.dialect not in self._dialects:
             self.wrong(f"{path}.dialect", f"expected one of {', '.join(sorted(self._dialects))}")
-        if not profile.base_url.startswith(("http://", "https://")):
+        if not checks.is_http(profile.base_url):
             self.wrong(f"{path}.base_url", "expected an http:// or https:// address")
+        if raw.proxy and not checks.is_http(raw.proxy):
+            self.wrong(f"{path}.proxy", "expected an http:// or https:// address")
         return msgspec.structs.replace(profile, base_url=profile.base_url.rstrip("/"))
 
     def _overrides(self, raw: Provider, path: str) -> dict[str, Any]:
@@ -194,47 +213,45 @@ class _Resolver:
             overrides["default_model"] = _model_fields(raw.default_model)
         if raw.models:
             overrides["models"] = {n: _model_fields(m) for n, m in raw.models.items()}
-        timeouts = self._timeouts(raw, path)
-        return overrides if timeouts is None else {**overrides, "timeouts": timeouts}
+        return overrides
 
-    def _timeouts(self, raw: Provider, path: str) -> dict[str, float] | None:
-        for where, given in _all_timeouts(raw, path):
-            for name, value in given.items():
-                if name not in PHASES:
-                    self.wrong(f"{where}.{name}", f"expected one of {', '.join(PHASES)}")
-                else:
-                    self._duration(f"{where}.{name}", value)
-        if not raw.timeouts or self.problems:
-            return None
-        base = (
-            self._builtin[path.removeprefix("providers.")].timeouts
-            if (path.removeprefix("providers.") in self._builtin)
-            else Timeouts()
-        )
-        plain: dict[str, float] = msgspec.to_builtins(_timeouts(base, raw.timeouts))
-        return plain
+    def _timeouts(self, given: Mapping[str, str | float], path: str) -> dict[str, float]:
+        """What was given, by field of Timeouts."""
+        known = {name: value for name, value in given.items() if name in PHASES}
+        for name in given.keys() - known:
+            self.wrong(f"{path}.{name}", f"expected one of {', '.join(PHASES)}")
+        return {PHASES[n]: self._duration(f"{path}.{n}", value) for n, value in known.items()}
 
     def _account(self, name: str, raw: Account, path: str) -> ResolvedAccount:
-        limits = []
-        for index, limit in enumerate(raw.limits):
-            try:
-                limits.append(resolved_limit(limit))
-            except ValueError as error:
-                self.wrong(f"{path}.limits[{index}]", str(error))
+        limits = self._limits(name, raw, f"{path}.limits")
         if len(raw.keys) > 1 and not raw.limits:
             self.warnings.append(
                 Problem(path, "several keys share one account: its quota exists once, not per key")
             )
-        return ResolvedAccount(name, raw.keys, tuple(limits))
+        return ResolvedAccount(name, raw.keys, limits)
+
+    def _limits(self, account: str, raw: Account, path: str) -> tuple[ResolvedLimit, ...]:
+        found: dict[str, ResolvedLimit] = {}
+        places: dict[str, int] = {}
+        for index, limit in enumerate(raw.limits):
+            try:
+                made = resolved_limit(limit)
+            except ValueError as error:
+                self.wrong(f"{path}[{index}]", str(error))
+                continue
+            bucket = made.bucket("", account, "").id
+            if bucket in found:
+                self.wrong(f"{path}[{index}]", f"counts the same as limits[{places[bucket]}]")
+            found[bucket], places[bucket] = made, index
+        return tuple(found.values())
 
     def _keys(self, raw: Provider, path: str) -> None:
         seen: dict[str, str] = {}
         for account, value in raw.accounts.items():
             for index, key in enumerate(value.keys):
                 where = f"{path}.accounts.{account}.keys[{index}]"
-                if bool(key.file) == bool(key.env):
-                    self.wrong(where, "expected exactly one of file and env")
-                if key.name in seen:
+                self.problems.extend(checks.key_source(key, where))
+                if key.name and key.name in seen:
                     self.wrong(where, f"{key.name!r} is already the name of {seen[key.name]}")
                 seen.setdefault(key.name, where)
 
@@ -247,6 +264,9 @@ class _Resolver:
             for index, text in enumerate(raw.targets)
             if (found := self._target(f"{path}.targets[{index}]", text, providers)) is not None
         ]
+        for index, text in enumerate(raw.targets):
+            if text in raw.targets[:index]:
+                self.wrong(f"{path}.targets[{index}]", f"{text} stands twice")
         if not raw.targets:
             self.wrong(f"{path}.targets", "expected at least one provider/model")
         if raw.retries < 0:
@@ -269,32 +289,12 @@ class _Resolver:
         provider, slash, model = text.partition("/")
         if not slash or not model:
             self.wrong(path, f"expected provider/model, got {text!r}")
-        elif provider not in providers:
-            known = ", ".join(sorted(providers)) or "none"
-            self.wrong(path, f"no provider is called {provider!r}; configured are {known}")
-        else:
+        elif provider in providers:
             return providers[provider].target(model)
+        elif provider not in self._written:
+            known = ", ".join(sorted(self._written)) or "none"
+            self.wrong(path, f"no provider is called {provider!r}; configured are {known}")
         return None
-
-    def durations(self, config: Config) -> None:
-        """Every duration outside providers and routes."""
-        sections = {
-            "server": ("default_timeout", "drain_grace", "replay_keep", "replay_linger"),
-            "breaker": ("window", "open", "open_max"),
-            "ledger": ("keep",),
-            "telemetry": ("interval",),
-        }
-        for section, fields in sections.items():
-            for field in fields:
-                self._duration(f"{section}.{field}", getattr(getattr(config, section), field))
-        if not 0.0 <= config.telemetry.sample_ratio <= 1.0:
-            self.wrong("telemetry.sample_ratio", "expected a number from 0 to 1")
-        if config.store != "memory" and not config.store.startswith(("redis://", "rediss://")):
-            self.wrong("store", "expected memory, or redis://host:port/db")
-        try:
-            int(config.server.socket_mode, 8)
-        except ValueError:
-            self.wrong("server.socket_mode", "expected permission bits such as 0660")
 
     def _duration(self, path: str, value: str | float) -> float:
         try:
@@ -302,16 +302,6 @@ class _Resolver:
         except ValueError as error:
             self.wrong(path, str(error))
             return 0.0
-
-
-def _all_timeouts(raw: Provider, path: str) -> Iterator[tuple[str, Mapping[str, str | float]]]:
-    yield f"{path}.timeouts", raw.timeouts
-    for name, model in raw.models.items():
-        yield f"{path}.models.{name}.timeouts", model.timeouts
-
-
-def _timeouts(base: Timeouts, given: Mapping[str, str | float]) -> Timeouts:
-    return msgspec.structs.replace(base, **{PHASES[n]: seconds(v) for n, v in given.items()})
 
 
 def _model_fields(model: Model) -> dict[str, Any]:

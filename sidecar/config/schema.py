@@ -34,7 +34,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"cl
     input_tokens: int | None = None
     output_tokens: int | None = None
     concurrency: int | None = None
-    per: str = "60s"
+    per: str | float = "60s"
     burst: int | None = None
     mode: Literal["plain", "window_safe"] = "plain"
     each: Literal["account", "key"] = "account"
