@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from sidecar.core.events import Outcome
+from sidecar.core.money import Cost
 from sidecar.core.request import Completion
 from sidecar.core.usage import Usage
 from sidecar.telemetry import content, semconv, wire
@@ -188,6 +189,15 @@ def _server_attributes(request: RequestTrace) -> tuple[Pair, ...]:
     )
 
 
+def _cost_attributes(cost: Cost) -> tuple[Pair, ...]:
+    """A sum with parts nobody had a price for says so; without any price there is no sum."""
+    total = cost.total_nano_usd
+    return (
+        (semconv.COST_NANO_USD, None if cost.unknown and not total else total),
+        (semconv.COST_UNKNOWN, cost.unknown or None),
+    )
+
+
 def _wait_attributes(wait: Waiting) -> tuple[Pair, ...]:
     return (
         (semconv.QUEUE_REASON, wait.reason),
@@ -220,7 +230,7 @@ def _chat_attributes(request: RequestTrace) -> tuple[Pair, ...]:
 def _response_attributes(request: RequestTrace, options: Options) -> Iterator[Pair]:
     """What every request has for itself."""
     yield semconv.GEN_AI_RESPONSE_ID, request.response_id
-    yield semconv.COST_NANO_USD, request.cost.total_nano_usd
+    yield from _cost_attributes(request.cost)
     if request.completion is not None:
         yield semconv.GEN_AI_REQUEST_SEED, request.completion.seed
     if request.first_token_ns and request.streaming:
@@ -305,7 +315,7 @@ def _attempt_figures(attempt: AttemptTrace) -> tuple[Pair, ...]:
     waited = attempt.responded_ns - attempt.start_ns
     return (
         (semconv.ATTEMPT_TIME_TO_RESPONSE, waited / 1e9 if attempt.responded_ns else None),
-        (semconv.COST_NANO_USD, attempt.cost.total_nano_usd),
+        *_cost_attributes(attempt.cost),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from sidecar.core.events import AttemptCause, FinishReason, Outcome
+from sidecar.core.money import UNKNOWN
 from sidecar.core.request import (
     Completion,
     Effort,
@@ -354,6 +355,15 @@ def test_estimated_usage_is_marked() -> None:
         begun(owner).finish(status_code="OK", usage=usage, now_ns=T0 + MS)
 
     assert one(spans(make), "chat default")["headway.usage.estimated"] is True
+
+
+def test_a_cost_nobody_knows_is_not_told_as_nothing() -> None:
+    def make(owner: Telemetry) -> None:
+        begun(owner).finish(status_code="OK", cost=UNKNOWN, now_ns=T0 + MS)
+
+    found = one(spans(make), "chat default")
+    assert "headway.cost.nano_usd" not in found
+    assert found["headway.cost.unknown"] is True
 
 
 def test_a_joined_stream_links_the_other_trace() -> None:
