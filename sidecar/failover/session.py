@@ -41,6 +41,18 @@ BACKOFF_LAST_S = 8.0
 RATE_LIMIT_TRIES_PER_RETRY = 2
 
 
+# Causes for which another target is better, but the same one better than none.
+MAY_RECOVER = frozenset(
+    {
+        Cause.TIMEOUT_HEADERS,
+        Cause.TIMEOUT_FIRST,
+        Cause.TIMEOUT_TOTAL,
+        Cause.TOO_SLOW,
+        Cause.UNKNOWN,
+    }
+)
+
+
 class Plan(msgspec.Struct):
     """One attempt about to be made. `announced` once its event went out."""
 
@@ -271,8 +283,11 @@ class Session:
             standing.out = standing.rate_limited > most
 
     def _set_aside(self, standing: _Standing, failure: Failure, now: float) -> None:
-        del failure, now
-        standing.out = True
+        alone = all(other.out for other in self._standings if other is not standing)
+        if alone and failure.cause in MAY_RECOVER:
+            self._back_off(standing, failure, now)
+        else:
+            standing.out = True
 
     def _refuse(self, standing: _Standing, failure: Failure, now: float) -> None:
         del standing, now

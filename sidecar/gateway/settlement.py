@@ -188,7 +188,7 @@ class Settlement:
 
     def _usage(self) -> Usage:
         """What the provider told, else what was counted: input estimated, output by its pieces."""
-        if self._decoder is None:
+        if self._decoder is None or _never_began(self._decoder):
             return NOTHING
         told = self._decoder.report.usage
         if told is not None:
@@ -273,3 +273,9 @@ class Settlement:
             first_answer_s=self._first_answer_s,
             saved=self._session.saved if outcome is Outcome.COMPLETED else Saved(),
         )
+
+
+def _never_began(decoder: Decoder) -> bool:
+    """A 200 that failed without one event of its dialect (a proxy's page, an empty body): no model
+    has worked for it, nobody bills it."""
+    return decoder.failure is not None and not decoder.heard

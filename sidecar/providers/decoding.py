@@ -76,6 +76,7 @@ class Decoding:
         "done",
         "failure",
         "finished",
+        "heard",
         "out",
         "report",
         "torn",
@@ -88,6 +89,7 @@ class Decoding:
         self.failure: Failure | None = None
         self.done = False
         self.finished = False
+        self.heard = False
         self.torn = False
         self._split = False
         self.out = Merger()
@@ -104,6 +106,7 @@ class Decoding:
         if self._over():
             return []
         for event in self._framer.feed(data):
+            self.heard = self.heard or bool(event.data)
             self.on_event(event)
             if self.done or self.failure is not None:
                 break
@@ -116,6 +119,7 @@ class Decoding:
             return []
         self.torn = True
         for event in self._framer.end():
+            self.heard = self.heard or bool(event.data)
             self.on_event(event)
             if self._over():
                 break

@@ -74,12 +74,13 @@ class Decoder(Protocol):
     `failure` is set once and ends the stream; `done` says that a terminal marker was seen and
     nothing more needs reading. After either, `feed` and `end` return []. Deltas of one phase that
     come out of one `feed` are merged. `keepalives` counts comments and blank documents: signs of
-    life that are no progress.
+    life that are no progress. `heard`: at least one event came, so a model's server has answered.
     """
 
     report: Report
     failure: Failure | None
     done: bool
+    heard: bool
 
     @property
     def keepalives(self) -> int: ...

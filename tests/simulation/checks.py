@@ -1,0 +1,186 @@
+"""What must be true of every world when it is over."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+from sidecar.core.events import AttemptBegan, Completed, Continuation, FinishReason
+from sidecar.core.events import Outcome as AttemptOutcome
+from sidecar.core.failure import CODES, Reason
+from sidecar.core.money import Cost
+from sidecar.core.transcript import Transcript
+from sidecar.limits.bucket import Dimension
+from sidecar.testing import written
+from sidecar.testing.texts import rest_after
+from tests.simulation.world import SECRET, Outcome, World, held
+
+# True texts by model; what the fake provider would have said without any fault.
+MODELS = {
+    "fake-reasoner-12-16": (12, 16),
+    "fake-reasoner-9-20": (9, 20),
+    "fake-60": (0, 60),
+}
+# Errors that a caller may see while some target is alive: its own doing, or its own hurry.
+HASTE = {Reason.DEADLINE_EXCEEDED, Reason.DEADLINE_TOO_SHORT}
+
+
+def judge(world: World, *, countable: bool = True) -> dict[str, int]:
+    """Assert everything; return figures worth telling.
+
+    `countable` False: some provider said things that nobody could count, the bill is not compared.
+    """
+    assert len(world.outcomes) == len(world.wishes)
+    for outcome in world.outcomes:
+        _one(outcome)
+    _settled(world)
+    if countable:
+        _billed(world)
+    return _figures(world)
+
+
+def _one(outcome: Outcome) -> None:
+    events, error = outcome.events, outcome.error
+    where = f"caller {outcome.wish.number}"
+    if events:
+        assert isinstance(events[0], AttemptBegan), where
+    completed = [event for event in events if isinstance(event, Completed)]
+    assert len(completed) <= 1, where
+    if completed:
+        assert events[-1] is completed[0], where
+        assert error is None, where
+        _exact(outcome, completed[0], where)
+    else:
+        assert error is not None or outcome.hung_up, where
+    assert outcome.ended_s <= outcome.deadline_s + 1e-6 or outcome.hung_up, where
+    if error is not None:
+        _legal(outcome, where)
+
+
+def _exact(outcome: Outcome, completed: Completed, where: str) -> None:
+    """The text is one attempt's, or an exact continuation: what the model says behind a prefix."""
+    transcript, _ = held(outcome.events)
+    reasoning, answer = _told(outcome)
+    assert completed.finish_reason is FinishReason.STOP, where
+    assert transcript.answer == answer, (where, transcript.answer, answer)
+    if outcome.wish.completion.reasoning.deliver:
+        assert transcript.reasoning == reasoning, (where, transcript.reasoning, reasoning)
+    else:
+        assert not transcript.reasoning, where
+    assert [a.number for a in completed.attempts] == list(range(1, len(completed.attempts) + 1))
+    assert completed.attempts[-1].outcome is AttemptOutcome.COMPLETED, where
+
+
+def _told(outcome: Outcome) -> tuple[str, str]:
+    """What a caller has to hold, followed attempt by attempt."""
+    so_far = Transcript()
+    reasoning = answer = ""
+    for event in outcome.events:
+        if isinstance(event, AttemptBegan):
+            if event.continuation is Continuation.RESTARTED:
+                so_far.clear()
+            thoughts, words = _truth(event.model)
+            kept = so_far.reasoning, so_far.answer
+            reasoning = kept[0] if kept[1] else kept[0] + rest_after(thoughts, kept[0])
+            answer = kept[1] + rest_after(words, kept[1])
+        elif not isinstance(event, Completed):
+            so_far.add(event)
+            assert answer.startswith(so_far.answer), outcome.wish.number
+    return reasoning, answer
+
+
+def _truth(model: str) -> tuple[str, str]:
+    thoughts, words = MODELS[model]
+    text = written(0, thoughts, words)
+    return text.reasoning, text.answer
+
+
+def _legal(outcome: Outcome, where: str) -> None:
+    error = outcome.error
+    assert error is not None
+    code = CODES[error.reason]
+    shown = str(error) + repr(error.metadata) + repr(error.violations)
+    assert SECRET not in shown, where
+    delivered = bool(outcome.events)
+    if error.reason is Reason.STREAM_BROKEN:
+        assert delivered, where
+    if error.reason is Reason.ATTEMPTS_EXHAUSTED:
+        assert not delivered, where
+        assert error.retry_after_s is not None, where
+    if error.reason is Reason.DEADLINE_TOO_SHORT:
+        assert code == "RESOURCE_EXHAUSTED", where
+        assert error.retry_after_s is not None, where
+        assert error.violations, where
+    assert error.reason is not Reason.INTERNAL, where
+
+
+def _settled(world: World) -> None:
+    """Nothing is in the air any more, anywhere."""
+    for state in world.store.snapshot():
+        if state.bucket.dimension is Dimension.CONCURRENCY:
+            assert state.free_now == state.limit_now, state
+    assert world.engine.admission.active == 0
+    assert not +world.engine.parts.traffic.targets
+    assert not world.books.held
+    assert not world.left, world.left
+    keys = Counter(entry.key for entry in world.books.entries)
+    assert all(count == 1 for count in keys.values()), keys.most_common(3)
+
+
+def _billed(world: World) -> None:
+    """To the nano-dollar: what the ledger says is what the providers charged."""
+    for name, provider in world.providers.items():
+        ledger = Cost()
+        for entry in world.books.entries:
+            if entry.provider == name:
+                ledger += entry.cost
+        assert not ledger.unknown
+        bill = provider.bill.total.cost
+        assert ledger == bill, (name, ledger, bill, _differences(world, name))
+
+
+def _differences(world: World, name: str) -> list[str]:
+    """Which attempts differ, by (key, time): for whoever has to find out why."""
+    ours = sorted(
+        (e.started_ns, e.key_alias, e.usage, e.reason, e.outcome.value, e.request_id)
+        for e in world.books.entries
+        if e.provider == name
+    )
+    theirs: dict[tuple[int, str], list[object]] = {}
+    for entry in world.providers[name].log:
+        theirs.setdefault((entry.received_wall_ns // 1_000_000, entry.key), []).append(entry)
+    out = []
+    for started_ns, alias, usage, reason, ended, request_id in ours:
+        for entry in theirs.get((started_ns // 1_000_000, alias), []):
+            billed = entry.usage  # type: ignore[attr-defined]
+            same = (usage.input_tokens, usage.output_tokens, usage.reasoning_tokens) == (
+                billed.input_tokens, billed.output_tokens, billed.reasoning_tokens
+            )  # fmt: skip
+            if not same:
+                fault = entry.fault  # type: ignore[attr-defined]
+                out.append(f"{request_id} {ended} {reason} {fault}: {usage} / {billed}")
+    return out[:8]
+
+
+def _figures(world: World) -> dict[str, int]:
+    done = [o for o in world.outcomes if o.error is None and not o.hung_up]
+    failed = Counter(o.error.reason.value for o in world.outcomes if o.error is not None)
+    resumed = sum(1 for entry in world.books.entries if entry.continuation.value == "resumed")
+    return {
+        "requests": len(world.outcomes),
+        "completed": len(done),
+        "hung up": sum(o.hung_up for o in world.outcomes),
+        "attempts": len(world.books.entries),
+        "resumed": resumed,
+        **{f"failed {reason}": count for reason, count in sorted(failed.items())},
+    }
+
+
+def trace(world: World) -> str:
+    """A fingerprint of everything that happened, for telling whether two runs were the same."""
+    digest = hashlib.blake2b(digest_size=16)
+    for outcome in sorted(world.outcomes, key=lambda o: o.wish.number):
+        digest.update(repr((outcome.events, str(outcome.error), outcome.ended_s)).encode())
+    for entry in world.books.entries:
+        digest.update(repr(entry).encode())
+    return digest.hexdigest()
