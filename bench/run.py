@@ -95,6 +95,8 @@ def measure(
     wanted: set[str], setup: Setup, base_url: str, pace: Pace
 ) -> tuple[list[Figures], list[Figures], Figures]:
     """The repeats of the traffic scenarios, the starts, and the memory of a fresh daemon."""
+    with serving(setup):
+        pass  # the first start compiles byte code; none that is measured does
     size: Figures = {}
     starts: list[Figures] = [{}]
     repeats: list[Figures] = [{}]

@@ -1,6 +1,7 @@
 """The daemon under test, with all that a user has on: ledger on disk, telemetry, limits."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from harness.processes import DAEMON_CORE, load, running
+from harness.processes import BINARIES, DAEMON_CORE, load, running
 
 PROVIDER = "bench"
 KEYS = 4
@@ -51,7 +52,7 @@ def configuration(directory: Path, provider_port: int, sink_port: int) -> dict[s
     keys = [{"name": f"k{n}", "env": f"{_KEY_VARIABLE}_{n}"} for n in range(KEYS)]
     return {
         "listen": [f"unix://{directory}/headway.sock"],
-        "health": "127.0.0.1:0",
+        "health": f"127.0.0.1:{free_port()}",
         "store": "memory",
         "providers": {
             PROVIDER: {
@@ -62,22 +63,41 @@ def configuration(directory: Path, provider_port: int, sink_port: int) -> dict[s
             }
         },
         "routes": {"default": {"targets": [f"{PROVIDER}/bench-50x0"]}},
-        "ledger": {"path": f"{directory}/ledger.db"},
+        "ledger": {"path": f"{directory}/state/ledger.db"},
         "telemetry": {"otlp_endpoint": f"http://127.0.0.1:{sink_port}"},
     }
 
 
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def set_up(directory: Path, provider_port: int, sink_port: int, program: list[str]) -> Setup:
     """Write the configuration into the directory. `program` is what takes `--config FILE`."""
-    path = directory / "headway.yaml"
+    (directory / "etc").mkdir()
+    (directory / "state").mkdir()
+    path = directory / "etc" / "headway.yaml"
     path.write_text(yaml.safe_dump(configuration(directory, provider_port, sink_port)))
-    keys = {f"{_KEY_VARIABLE}_{n}": f"bench-key-{n}" for n in range(KEYS)}
     return Setup(
         command=[*program, "--config", str(path)],
-        env={**os.environ, **keys},
+        env=environment(),
         socket=f"{directory}/headway.sock",
         log=directory / "daemon.log",
     )
+
+
+def environment() -> dict[str, str]:
+    """The daemon's environment: the keys, and byte code kept as an installation keeps it.
+
+    The byte code goes beside the Go programs, not into the tree. A shell that forbids it would make
+    every start compile every module.
+    """
+    keys = {f"{_KEY_VARIABLE}_{n}": f"bench-key-{n}" for n in range(KEYS)}
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, **keys, "PYTHONPYCACHEPREFIX": str(BINARIES / "pycache")}
 
 
 def default_program() -> list[str]:
