@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -245,7 +245,7 @@ class Exporter:
         backoff_s = FIRST_BACKOFF_S
         while True:
             last = self._closing.is_set()
-            answer = await transport.send_spans(batch.data)
+            answer = await _answered(transport.send_spans(batch.data))
             self._report(answer.trouble)
             if not answer.trouble or answer.rejected:
                 self._sent += batch.spans - answer.rejected
@@ -271,7 +271,8 @@ class Exporter:
         """What could not be sent is in the next snapshot: they are cumulative."""
         metrics, now_ns = self._snapshot(), self._clock.wall_ns()
         if metrics:
-            answer = await transport.send_metrics(metrics, self._start_ns, now_ns)
+            sending = transport.send_metrics(metrics, self._start_ns, now_ns)
+            answer = await _answered(sending)
             self._report(answer.trouble)
 
     def _report(self, trouble: str) -> None:
@@ -281,3 +282,11 @@ class Exporter:
         elif self._trouble and not trouble:
             _log.info("telemetry is exported again; %d spans were lost", self._lost)
         self._trouble = trouble
+
+
+async def _answered(sending: Awaitable[Answer]) -> Answer:
+    """The answer; what a transport should not have raised is a refusal, not the exporter's end."""
+    try:
+        return await sending
+    except Exception as error:
+        return Answer(f"{type(error).__name__}: {error}")

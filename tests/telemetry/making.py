@@ -58,12 +58,12 @@ class StillClock:
 
 
 class Kept:
-    """A transport that keeps what it is given and gives the next of `answers`, then successes.
+    """A transport that keeps what it is given and gives (raises) `answers`, then successes.
 
     While `stuck` is set, a send never ends.
     """
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer | Exception) -> None:
         self.answers = list(answers)
         self.batches: list[bytes] = []
         self.times: list[float] = []
@@ -91,7 +91,10 @@ class Kept:
         self.times.append(asyncio.get_running_loop().time())
         if self.stuck:
             await asyncio.Event().wait()
-        return self.answers.pop(0) if self.answers else Answer()
+        answer = self.answers.pop(0) if self.answers else Answer()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def telemetry(endpoint: str = "http://127.0.0.1:9", **options: object) -> Telemetry:

@@ -178,6 +178,20 @@ async def test_spans_the_collector_took_out_are_counted() -> None:
 
 
 @in_virtual_time
+async def test_a_transport_that_raises_costs_its_batch_and_the_next_one_goes() -> None:
+    kept = Kept(ValueError("a mistake"))
+    owner = started(kept)
+    simple(owner)
+    await asyncio.sleep(5)
+    simple(owner)
+    await owner.aclose(1)
+
+    status = owner.status()
+    assert status is not None
+    assert (status.spans_sent, status.spans_dropped) == (SPANS, SPANS)
+
+
+@in_virtual_time
 async def test_a_dead_collector_costs_a_bounded_queue_and_loses_only_telemetry() -> None:
     kept = Kept(*[AGAIN] * 1000)
     owner = started(kept, queue_bytes=20_000, batch_bytes=4_000)
