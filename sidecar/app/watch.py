@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +14,8 @@ log = logging.getLogger("headway")
 
 # Watching begins this long after the start: its import costs time that being ready needs more.
 BEGIN_AFTER_S = 1.0
+# The link that Kubernetes swaps when a mounted Secret or ConfigMap changes.
+SECRET_LINK = "..data"  # noqa: S105
 
 
 class Watch:
@@ -56,6 +58,13 @@ class Watch:
             paths.add(self._source.path)
         return {path.absolute().parent for path in paths if path.absolute().parent.is_dir()}
 
+    def _concerns(self, changed: Iterable[str]) -> bool:
+        """Is one of ours among them? Sockets, ledgers and whatever else lies there are not."""
+        names = {path.name for path in self._files()} | {SECRET_LINK}
+        if self._source.path is not None:
+            names.add(self._source.path.name)
+        return any(Path(path).name in names for path in changed)
+
     async def _run(self) -> None:
         await asyncio.sleep(BEGIN_AFTER_S)
         while folders := self._folders():
@@ -65,7 +74,9 @@ class Watch:
         """Until the set of folders changes."""
         from watchfiles import awatch
 
-        async for _ in awatch(*folders, stop_event=self._stop, recursive=False):
+        async for changes in awatch(*folders, stop_event=self._stop, recursive=False):
+            if not self._concerns(path for _, path in changes):
+                continue
             try:
                 await self._reload()
             except Exception:

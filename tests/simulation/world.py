@@ -97,7 +97,7 @@ HOSTS = {"deepseek": "alpha", "second": "beta", "third": "gamma"}
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """One caller: when it comes, what it asks, how long it waits, when it hangs up (None: never)."""
+    """One caller: when it comes, what it asks, how long it waits, when it hangs up, if ever."""
 
     number: int
     at_s: float
