@@ -21,7 +21,7 @@ from sidecar.app.watch import Watch
 from sidecar.config.durations import seconds
 from sidecar.config.load import BadConfig
 from sidecar.config.resolve import Resolved
-from sidecar.core.clock import LoopClock
+from sidecar.core.clock import LoopClock, system_now
 from sidecar.core.money import Price
 from sidecar.gateway.line import Line
 from sidecar.ledger.ledger import Ledger
@@ -58,7 +58,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._draining: asyncio.Task[tuple[int, int]] | None = None
         self.state = "starting"
-        self._clock = LoopClock(asyncio.get_running_loop())
+        self._clock = LoopClock(asyncio.get_running_loop(), fine=system_now)
         self.started_ns = self._clock.wall_ns()
         self._resolved, self._text = source.read()
         self._load(self._resolved)
@@ -153,6 +153,7 @@ class Daemon:
             self.state = "serving"
             log.info("ready on %s", ", ".join(self._resolved.config.listen))
             self._telemetry.start()
+            self._ledger.start_pruning()
             async with Watch(self._source, self._watched, self._reload_and_tell):
                 await self._stopping.wait()
         finally:

@@ -20,6 +20,7 @@ from sidecar.gateway.lease import Leases
 from sidecar.gateway.line import World
 from sidecar.gateway.parts import Ledger, Parts, Prices
 from sidecar.gateway.pulse import Pulse
+from sidecar.gateway.teacher import Teacher
 from sidecar.gateway.traffic import Traffic
 from sidecar.keys.ring import Key, KeyRing
 from sidecar.limits.estimate import Estimator
@@ -63,6 +64,7 @@ class Engine:
             estimator=Estimator(),
             abilities=self.abilities,
             leases=Leases(clock, store, ring, changed),
+            teacher=Teacher(clock, store),
             traffic=Traffic(),
             rng=rng,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -22,23 +23,29 @@ class LoopClock:
 
     The wall time is anchored once and then follows the loop: the two never disagree within a run
     by more than `re_anchor` was asked to mend.
+
+    `fine` reads the same clock as the loop's with more digits: uvloop's `time()` counts whole
+    milliseconds of CLOCK_MONOTONIC, which `system_now` has in full.
     """
 
-    __slots__ = ("_anchor_ns", "_loop")
+    __slots__ = ("_anchor_ns", "now")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, wall_ns: int | None = None) -> None:
-        self._loop = loop
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        wall_ns: int | None = None,
+        *,
+        fine: Callable[[], float] | None = None,
+    ) -> None:
+        self.now = fine or loop.time
         self.re_anchor(time.time_ns() if wall_ns is None else wall_ns)
 
     def re_anchor(self, wall_ns: int) -> None:
         """Say what the wall time is now (a stepped system clock, or a simulated date)."""
-        self._anchor_ns = wall_ns - round(self._loop.time() * 1e9)
-
-    def now(self) -> float:
-        return self._loop.time()
+        self._anchor_ns = wall_ns - round(self.now() * 1e9)
 
     def wall_ns(self) -> int:
-        return self._anchor_ns + round(self._loop.time() * 1e9)
+        return self._anchor_ns + round(self.now() * 1e9)
 
 
 def system_wall_ns() -> int:

@@ -208,6 +208,7 @@ class _Flight:
     def _classified(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         line = self._lease.line
         wall_ns = self._parts.clock.wall_ns()
+        self._settle.refused(status, headers, body)
         failure = line.dialect.failure(status, headers, body, line.profile, wall_ns)
         if failure.cause is Cause.REQUEST_REFUSED and self._plan.start.prefix is not None:
             # A target that takes no prefix says so in many ways; the same request without one

@@ -10,6 +10,7 @@ import msgspec
 from sidecar.core.clock import Clock
 from sidecar.failover.abilities import Abilities
 from sidecar.gateway.lease import Leases
+from sidecar.gateway.teacher import Teacher
 from sidecar.gateway.traffic import Traffic
 from sidecar.keys.ring import KeyRing
 from sidecar.ledger.entry import Entry
@@ -46,5 +47,6 @@ class Parts(msgspec.Struct, frozen=True):
     estimator: Estimator
     abilities: Abilities
     leases: Leases
+    teacher: Teacher
     traffic: Traffic
     rng: random.Random

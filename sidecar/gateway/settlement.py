@@ -15,10 +15,11 @@ from sidecar.core.usage import NOTHING, Usage
 from sidecar.failover.session import Finish, Plan, Session
 from sidecar.gateway.lease import Lease
 from sidecar.gateway.parts import Parts
+from sidecar.gateway.teacher import TOO_MANY
 from sidecar.gateway.watchdog import Stage
 from sidecar.ledger.entry import Entry
 from sidecar.ledger.prices import Quote
-from sidecar.limits.bucket import Cost
+from sidecar.limits.bucket import Bucket, Cost
 from sidecar.providers.dialect import Decoder
 from sidecar.telemetry.trace import RequestTrace
 
@@ -34,7 +35,6 @@ class Settlement:
         "_finish",
         "_first_answer_s",
         "_first_reasoning_s",
-        "_headers",
         "_kept",
         "_lease",
         "_parts",
@@ -42,7 +42,6 @@ class Settlement:
         "_session",
         "_settled",
         "_stage",
-        "_status",
         "_trace",
     )
 
@@ -62,8 +61,6 @@ class Settlement:
         self._settled = False
         self._finish: Finish | None = None
         self._decoder: Decoder | None = None
-        self._headers: Mapping[str, str] = {}
-        self._status = 0
         self._stage: Stage | None = None
         self._first_reasoning_s: float | None = None
         self._first_answer_s: float | None = None
@@ -96,8 +93,19 @@ class Settlement:
         now = self._parts.clock.now()
         self._session.stamps.connect_s = now - self._began
         self._trace.responded(status, self._parts.clock.wall_ns())
-        self._headers = headers
-        self._status = status
+        if status != TOO_MANY:
+            self._parts.teacher.answered(self._buckets(), headers, now - self._began)
+
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """The body of a refusal is here too."""
+        if status == TOO_MANY:
+            ago_s = self._parts.clock.now() - self._began
+            self._parts.teacher.refused(self._buckets(), headers, body, ago_s)
+
+    def _buckets(self) -> tuple[Bucket, ...]:
+        lease = self._lease
+        thinks = lease.want.thinks and lease.line.target.reasoning
+        return lease.line.buckets(lease.key, thinks)
 
     def answering(self, decoder: Decoder) -> None:
         """The provider has accepted the request and bills it, whatever becomes of us."""
