@@ -83,9 +83,11 @@ class State:
         self.learned, self.review = max(limit, 1), now + LEARNED_US
         self._derive(now)
 
-    def forget(self, now: float) -> None:
-        self.learned, self.review = self.bucket.limit, math.inf
-        self._derive(now)
+    def fresh(self, now: float) -> None:
+        """Forget a learned limit that was not heard again."""
+        if now >= self.review:
+            self.learned, self.review = self.bucket.limit, math.inf
+            self._derive(now)
 
     def _derive(self, now: float) -> None:
         """The rate in force. What is used keeps its number of units: a slower bucket that kept
@@ -130,13 +132,14 @@ def amounts_of(cost: Cost) -> tuple[int, ...]:
 
 
 def reach(states: Sequence[State], ready: float, ask: Ask, now: float) -> Reach:
-    """When a request could leave by all of `states`; math.inf if one can never hold it."""
+    """When a request could leave by all of `states`; math.inf if one can never hold it.
+
+    What was learned and has expired must be forgotten before (`State.fresh`).
+    """
     leave = ready if ready > now else now
     blocker, full, covered = None, False, False
     amounts, reserve, guarantee = ask.amounts, ask.klass.reserve, ask.klass.guarantee
     for state in states:
-        if now >= state.review:
-            state.forget(now)
         at, amount = state.until, amounts[state.dim]
         if state.dim == CONCURRENCY:
             seat_at = _seat_at(state, ask.klass, now)
@@ -196,16 +199,14 @@ def decide(
 ) -> Chosen | Waits:
     """All buckets of one candidate, or none. Ties go to the one listed first."""
     reaches = [reach(states, ready, ask, now) for states, ready in candidates]
-    index = _best(candidates, reaches, ask, now)
+    index, share = _best(candidates, reaches, ask, now)
     best = reaches[index]
     horizon = max(ask.horizon_us, COVER_HORIZON_US) if best.covered else ask.horizon_us
     if best.full or best.leave > now + horizon:
         soonest = min(reaches, key=lambda one: one.leave)
         in_way = None if soonest.blocker is None else soonest.blocker.bucket
         return Waits(soonest.leave, in_way, soonest.full)
-    states = candidates[index][0]
-    share = share_of(states, now)
-    takes = tuple([_commit(state, best.leave, ask, now) for state in states])
+    takes = tuple([_commit(state, best.leave, ask, now) for state in candidates[index][0]])
     return Chosen(index, best.leave, share, takes)
 
 
@@ -214,14 +215,21 @@ def _best(
     reaches: Sequence[Reach],
     ask: Ask,
     now: float,
-) -> int:
-    """Free seats first, then the least wait, then the largest free share (not in round robin)."""
-    soonest = min((one.full, one.leave) for one in reaches)
-    tied = [at for at, one in enumerate(reaches) if (one.full, one.leave) == soonest]
-    if len(tied) == 1 or ask.round_robin:
-        return tied[0]
-    shares = [share_of(candidates[at][0], now) for at in tied]
-    return tied[shares.index(max(shares))]
+) -> tuple[int, float]:
+    """Free seats first, then the least wait, then the largest free share (not in round robin).
+
+    Also answers the share, which is not asked of anybody who cannot win any more.
+    """
+    soonest = min([(one.full, one.leave) for one in reaches])
+    index, share = -1, -1.0
+    for at, one in enumerate(reaches):
+        if one.leave == soonest[1] and one.full is soonest[0]:
+            found = share_of(candidates[at][0], now)
+            if found > share:
+                index, share = at, found
+            if share >= 1.0 or ask.round_robin:
+                break
+    return index, share
 
 
 def _commit(state: State, leave: float, ask: Ask, now: float) -> Take:
@@ -264,8 +272,7 @@ def settle(state: State, take: Take, lease: str, actual: int, klass: Class, now:
         state.leases.release(lease)
         state.cover.release(lease)
         return
-    if now >= state.review:
-        state.forget(now)
+    state.fresh(now)
     unused = take.amount - actual
     if unused > 0:
         state.tat -= state.backlog.credit(take.seq, unused * state.unit)
@@ -284,6 +291,7 @@ def _add(state: State, more_us: float, now: float) -> None:
 
 def observe(state: State, said: Observation, now: float) -> None:
     """Tighten by what the provider said."""
+    state.fresh(now)
     if said.wait_s > 0.0:
         state.until = max(state.until, now + said.wait_s * US)
     if state.dim == CONCURRENCY:
@@ -291,7 +299,7 @@ def observe(state: State, said: Observation, now: float) -> None:
         return
     if said.limit is not None and said.per_s in (None, state.bucket.per_s):
         state.learn(said.limit, now)
-    left = _left(said)
+    left = units_left(said)
     if left is not None:
         _raise(state, now + state.room - left * state.unit, now)
 
@@ -303,7 +311,7 @@ def _observe_seats(state: State, said: Observation, now: float) -> None:
         state.seats.refuse(state.leases.used(now), now - said.sent_ago_s * US, now)
 
 
-def _left(said: Observation) -> int | None:
+def units_left(said: Observation) -> int | None:
     """What the provider has left by its own count; a bare refusal means nothing is."""
     if said.used is not None and said.limit is not None:
         return max(said.limit - said.used, 0)

@@ -72,6 +72,12 @@ AMOUNT: dict[Dimension, Callable[[Cost], int]] = {
 }
 
 
+def seconds(at_us: float) -> float:
+    """The first moment in seconds that is not before `at_us`: whoever wakes then is not early."""
+    at = at_us / US
+    return at if at * US >= at_us else math.nextafter(at, math.inf)
+
+
 def admitted_within(bucket: Bucket, window_s: float) -> int:
     """The most that may pass in any window of `window_s` seconds: burst + rate x window.
 

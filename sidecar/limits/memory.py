@@ -9,7 +9,7 @@ from sidecar.core.clock import Clock
 from sidecar.core.request import Priority
 from sidecar.limits import book
 from sidecar.limits.book import Ask, Class, State
-from sidecar.limits.bucket import US, Bucket, Cost, Dimension
+from sidecar.limits.bucket import US, Bucket, Cost, Dimension, seconds
 from sidecar.limits.changes import Changes
 from sidecar.limits.store import (
     BucketState,
@@ -73,7 +73,7 @@ class MemoryStore:
         pool = chosen.buckets[0].pool if chosen.buckets else ""
         held = Reservation(lease, pool, chosen.key, decision.takes, now * US, lease_s)
         self._open[lease] = (held, klass)
-        return Granted(index, max(decision.leave / US, now), held, decision.share)
+        return Granted(index, max(seconds(decision.leave), now), held, decision.share)
 
     def ready_at(
         self, candidate: Candidate, cost: Cost, priority: Priority = Priority.NORMAL
@@ -84,7 +84,7 @@ class MemoryStore:
         found = book.reach(states, ready, ask, now * US)
         if found.full and found.blocker is not None:
             return self._seat_at(found.blocker.bucket, now)
-        return max(found.leave / US, now)
+        return max(seconds(found.leave), now)
 
     def settle(self, reservation: Reservation, actual: Cost) -> None:
         held, klass = self._open.pop(reservation.id, (None, None))
@@ -140,6 +140,8 @@ class MemoryStore:
                 state = known[bucket.id] = State(bucket)
             elif state.bucket is not bucket and state.bucket != bucket:
                 state.configure(bucket, now_us)
+            if now_us >= state.review:
+                state.fresh(now_us)
             states.append(state)
         return states, candidate.ready_at * US
 
@@ -149,7 +151,7 @@ class MemoryStore:
         if waits.full and waits.blocker is not None:
             at = self._seat_at(waits.blocker, now)
             return Refused(at, at, waits.blocker)
-        at = max(waits.leave / US, now)
+        at = max(seconds(waits.leave), now)
         return Refused(at, max(at - horizon_s, now), waits.blocker)
 
     def _seat_at(self, bucket: Bucket, now: float) -> float:

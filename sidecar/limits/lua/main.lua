@@ -1,0 +1,108 @@
+-- One call: heal what was lost, apply what came after, then decide. Answers
+-- {now, generation, version, pods, rank, {take answers}, {tat, unit, until, limit, used of buckets}}.
+local EPOCH = 1735689600  -- 2025-01-01: keeps microseconds as doubles exact to 0.008
+local ALIVE = 15000000    -- a pod that was silent for longer is not counted
+local FORGOTTEN = 3600000000
+local MOST_RANKED = 256   -- ranking more pods than this would cost too much for what it is worth
+local HOUR_MS = 3600000
+
+local doc = cjson.decode(ARGV[1])
+local kept = redis.call('HMGET', hash, 'g', 'v', 'o', 'w', 'b:' .. doc.pod)
+local generation, version = kept[1], tonumber(kept[2]) or 0
+
+-- The clock never runs backwards, whatever a failover or an operator does to the server's.
+local function moment()
+  if doc.now then
+    return doc.now
+  end
+  local time = redis.call('TIME')
+  local wall = (tonumber(time[1]) - EPOCH) * 1000000 + tonumber(time[2])
+  local offset = tonumber(kept[3]) or 0
+  local last = math.max(tonumber(kept[4]) or 0, doc.seen_now)
+  if wall + offset < last then
+    offset = last - wall
+    put('o', text(offset))
+  end
+  return wall + offset
+end
+
+-- Lost state (no generation) or older than somebody has seen it (rolled back): a new generation,
+-- so that every pod brings what it knows.
+local function heal(states, now)
+  local lost = not generation or version < doc.version
+  if lost then
+    generation, version = doc.nonce, math.max(version, doc.version)
+    put('g', generation)
+  end
+  if lost or generation ~= doc.generation or doc.reconnected then
+    for at, row in ipairs(doc.buckets) do
+      if row[6] then
+        apply.heal(states[at], {'heal', at, row[6], row[7], 0}, now)
+      end
+    end
+  end
+end
+
+local function heartbeat(now)
+  redis.call('ZADD', pods, now, doc.pod)
+  redis.call('PEXPIRE', pods, HOUR_MS)
+  local dead = redis.call('ZRANGEBYSCORE', pods, '-inf', now - FORGOTTEN)
+  for _, pod in ipairs(dead) do
+    gone[#gone + 1] = 'b:' .. pod
+    redis.call('ZREM', pods, pod)
+  end
+end
+
+local function rank(now, count)
+  if not doc.beat or count > MOST_RANKED then
+    return -1
+  end
+  local before = 0
+  for _, pod in ipairs(redis.call('ZRANGEBYSCORE', pods, now - ALIVE, '+inf')) do
+    before = pod < doc.pod and before + 1 or before
+  end
+  return before
+end
+
+local function seen(states, now)
+  local words = {}
+  for _, state in ipairs(states) do
+    words[#words + 1] = table.concat({text(state.tat or 0), text(state.unit or 0),
+      text(state.until_), text(state.limit), state.seats and text(used(state, now)) or '0'}, ' ')
+  end
+  return words
+end
+
+local now = moment()
+local states = read(doc.buckets, now)
+heal(states, now)
+if doc.batch > 0 and doc.batch > (tonumber(kept[5]) or 0) then
+  settle(doc.ops, states, now, generation)
+  put('b:' .. doc.pod, text(doc.batch))
+end
+local answers = {}
+for at, row in ipairs(doc.takes) do
+  answers[at] = decide(row, states, now)
+end
+if doc.beat then
+  heartbeat(now)
+end
+local count = redis.call('ZCOUNT', pods, now - ALIVE, '+inf')
+local latest = write(states)
+if #gone > 0 then
+  redis.call('HDEL', hash, unpack(gone))
+end
+if #changed > 0 then
+  version = version + 1
+  put('v', text(version))
+  put('w', text(now))
+  redis.call('HSET', hash, unpack(changed))
+  redis.call('PEXPIRE', hash, math.ceil(math.max(latest - now, 0) / 1000) + HOUR_MS)
+end
+for _, state in ipairs(states) do
+  if state.held then
+    redis.call('PEXPIRE', state.seats, HOUR_MS)
+    redis.call('PEXPIRE', state.cover, HOUR_MS)
+  end
+end
+return {text(now), generation, text(version), count, rank(now, count), answers, seen(states, now)}

@@ -1,0 +1,165 @@
+-- One decision: all buckets of one candidate, or none. Twin of book.py's reach, decide and commit.
+-- A take: {amounts, reserve, guarantee, horizon, lease_us, lease, round_robin, candidates}
+-- with candidates {ready_in, {bucket numbers}}; answers flat lists of words.
+
+local function cover_tat(state)
+  if not state.cover_tat then
+    state.cover_tat = tonumber(redis.call('HGET', hash, 'g:' .. state.id) or 0)
+  end
+  return state.cover_tat
+end
+
+local function seat_at(state, ask, now)
+  local taken, limit = used(state, now), state.limit
+  if taken < math.max(math.floor(limit * (1 - ask.reserve)), 1) then
+    return now
+  end
+  if ask.guarantee > 0 and taken < limit
+      and cover_used(state, now) < math.max(math.floor(limit * ask.guarantee), 1) then
+    return now
+  end
+  return now + SEAT_POLL
+end
+
+local function covered_at(state, ask, amount, at, held)
+  if ask.guarantee <= 0 then
+    return held, false
+  end
+  local unit = state.unit / ask.guarantee
+  local own = cover_tat(state) + amount * unit
+    - math.max(state.burst * ask.guarantee, amount) * unit
+  local open_at = own > at and own or at
+  if open_at < held then
+    return open_at, true
+  end
+  return held, false
+end
+
+local function reach(rows, ready, ask, now)
+  local one = {leave = ready > now and ready or now, full = false, covered = false, blocker = 0}
+  for _, number in ipairs(rows) do
+    local state = ask.states[number]
+    local at, amount = state.until_, ask.amounts[state.dim]
+    if state.dim == SEATS then
+      local free_at = seat_at(state, ask, now)
+      one.full = one.full or free_at > now
+      at = free_at > at and free_at or at
+    elseif amount > state.burst then
+      return {leave = math.huge, full = false, covered = false, blocker = number}
+    elseif amount > 0 then
+      local need = amount * state.unit
+      local open_at = state.tat + need - state.room
+      at = open_at > at and open_at or at
+      if ask.reserve > 0 then
+        local held = state.tat + need - math.max(state.room * (1 - ask.reserve), need)
+        if held > at and held > one.leave then
+          local by_cover
+          at, by_cover = covered_at(state, ask, amount, at, held)
+          one.covered = one.covered or by_cover
+        end
+      end
+    end
+    if at > one.leave then
+      one.leave, one.blocker = at, number
+    end
+  end
+  return one
+end
+
+local function share_of(rows, ask, now)
+  local least = 1
+  for _, number in ipairs(rows) do
+    local state = ask.states[number]
+    local free
+    if state.dim == SEATS then
+      free = (state.limit - used(state, now)) / state.limit
+    else
+      local backlog = state.tat - now
+      free = backlog > 0 and (state.room - backlog) / state.room or 1
+    end
+    if free < least then
+      least = free
+    end
+  end
+  return least > 0 and least or 0
+end
+
+local function charge_cover(state, ask, amount, leave)
+  local need = amount * state.unit
+  local held = state.tat + need - math.max(state.room * (1 - ask.reserve), need)
+  if leave >= held then
+    return false
+  end
+  local start = math.max(leave, cover_tat(state))
+  state.cover_tat = start + amount * (state.unit / ask.guarantee)
+  put('g:' .. state.id, text(state.cover_tat))
+  return true
+end
+
+-- Answers the event's number, negative where the class's own share was charged.
+local function commit(state, ask, leave, now)
+  local amount = ask.amounts[state.dim]
+  if state.dim == SEATS then
+    hold(state, ask.lease, leave + ask.lease_us, ask.reserve > 0)
+    grow(state, now)
+    return 0
+  end
+  if amount == 0 then
+    return 0
+  end
+  local need = amount * state.unit
+  local covered = ask.guarantee > 0 and charge_cover(state, ask, amount, leave)
+  local before = state.tat - leave
+  local seq = push(state, before > 0 and before or 0)
+  state.tat = (before > 0 and state.tat or leave) + need
+  state.dirty = true
+  return covered and -seq or seq
+end
+
+local function best_of(candidates, reaches, ask, now)
+  local full, leave = true, math.huge
+  for _, one in ipairs(reaches) do
+    if (full and not one.full) or (full == one.full and one.leave < leave) then
+      full, leave = one.full, one.leave
+    end
+  end
+  local index, share = 0, -1
+  for at, one in ipairs(reaches) do
+    if one.leave == leave and one.full == full then
+      local found = share_of(candidates[at][2], ask, now)
+      if found > share then
+        index, share = at, found
+      end
+      if share >= 1 or ask.round_robin then
+        break
+      end
+    end
+  end
+  return index, share
+end
+
+local function decide(row, states, now)
+  local ask = {states = states, amounts = row[1], reserve = row[2], guarantee = row[3],
+    lease_us = row[5], lease = row[6], round_robin = row[7]}
+  local candidates, reaches = row[8], {}
+  for at, candidate in ipairs(candidates) do
+    reaches[at] = reach(candidate[2], now + candidate[1], ask, now)
+  end
+  local index, share = best_of(candidates, reaches, ask, now)
+  local best = reaches[index]
+  local horizon = best.covered and math.max(row[4], COVER_HORIZON) or row[4]
+  if best.full or best.leave > now + horizon then
+    local soonest = reaches[1]
+    for _, one in ipairs(reaches) do
+      if one.leave < soonest.leave then
+        soonest = one
+      end
+    end
+    return {'0', text(soonest.leave), text(soonest.blocker), soonest.full and '1' or '0'}, false
+  end
+  local answer = {'1', text(best.leave), text(index - 1), text(share)}
+  for _, number in ipairs(candidates[index][2]) do
+    answer[#answer + 1] = text(commit(states[number], ask, best.leave, now))
+  end
+  return answer, true
+end
