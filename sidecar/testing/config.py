@@ -36,4 +36,4 @@ class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True):
     aliases: dict[str, str] = {}
     pace_s: float = Plan().pace_s
     keep: int = 100_000
-    keep_bodies: int = 10_000
+    keep_bodies: int = 1_000

@@ -8,6 +8,7 @@ import logging
 import socket
 import struct
 from collections import deque
+from typing import cast
 
 import httptools
 
@@ -43,8 +44,8 @@ class Connection(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods, but not the base class.
+        self._transport = cast(asyncio.Transport, transport)
         self._server.made(self)
 
     def data_received(self, data: bytes) -> None:
@@ -136,8 +137,10 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         # Linger on with no time makes the kernel send RST instead of FIN.
+        # The option is set through a twin: uvloop's own socket object has no setsockopt.
         sock = self._transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM) as twin:
+            twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
     def _next(self) -> None:

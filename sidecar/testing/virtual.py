@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -124,11 +125,15 @@ def _explain(tasks: set[asyncio.Task[Any]]) -> str:
 
 
 def _place(task: asyncio.Task[Any]) -> str:
-    frames = task.get_stack(limit=1)
-    if not frames:
-        return "its start"
-    code = frames[-1].f_code
-    return f"{code.co_qualname} ({code.co_filename.rsplit('/', 1)[-1]}:{frames[-1].f_lineno})"
+    """Where it waits: the innermost of our coroutines, not the one the task began with."""
+    coro: Any = task.get_coro()
+    while inspect.iscoroutine(inner := getattr(coro, "cr_await", None)):
+        coro = inner
+    frame = getattr(coro, "cr_frame", None)
+    if frame is None:
+        return repr(coro)
+    code = frame.f_code
+    return f"{code.co_qualname} ({code.co_filename.rsplit('/', 1)[-1]}:{frame.f_lineno})"
 
 
 def _refuse_sockets() -> NoReturn:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvloop
 
 from sidecar.testing import texts
 from sidecar.testing.config import ProviderConfig
@@ -75,6 +76,18 @@ async def test_a_reset_in_the_body_is_a_read_error() -> None:
     async with running_provider(QUICK) as running:
         with pytest.raises(httpx.ReadError):
             await ask(running, "fake-60+rst-40")
+
+
+def test_a_reset_is_one_on_uvloop_too() -> None:
+    async def main() -> None:
+        async with running_provider(QUICK) as running:
+            with pytest.raises(httpx.ReadError):
+                await ask(running, "fake-60+rst-40")
+            with pytest.raises(httpx.ReadError):
+                await ask(running, "fake-60+lose-reset")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
 
 
 async def test_a_cut_of_an_unframed_body_looks_like_its_end() -> None:

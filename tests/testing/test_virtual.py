@@ -60,13 +60,16 @@ def test_another_seed_gives_another_trace() -> None:
 
 
 def test_a_deadlock_names_the_task_and_its_place() -> None:
+    async def inner() -> None:
+        await asyncio.get_running_loop().create_future()
+
     async def forgotten() -> None:
-        await asyncio.Event().wait()
+        await inner()
 
     async def main() -> None:
         await asyncio.create_task(forgotten(), name="the-forgotten-one")
 
-    with pytest.raises(virtual.Deadlock, match=r"the-forgotten-one at .*forgotten"):
+    with pytest.raises(virtual.Deadlock, match=r"the-forgotten-one at .*inner \(test_virtual.py"):
         virtual.run(main())
 
 
