@@ -18,5 +18,9 @@ def main() -> None:
     if options is not None:
         sys.exit(serve.run(options))
     from sidecar.cli.commands import app
+    from sidecar.cli.ending import Failed, complain
 
-    app()
+    try:
+        app()
+    except Failed as failure:
+        sys.exit(complain(*failure.lines, code=failure.code))

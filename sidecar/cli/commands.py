@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from headway import Client
 
 app = typer.Typer(
     name="headway",
@@ -32,6 +37,34 @@ class Level(StrEnum):
     ERROR = "error"
 
 
+class Effort(StrEnum):
+    """How much a model shall think."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    MAX = "max"
+
+
+class Interrupted(StrEnum):
+    """What may happen when a stream breaks after text was delivered."""
+
+    RESUME = "resume"
+    RESTART = "restart"
+    FAIL = "fail"
+
+
+def _duration(text: str | None) -> str | None:
+    """A duration as text, in seconds."""
+    from sidecar.config.durations import seconds
+
+    try:
+        return None if text is None else str(seconds(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 ConfigFile = Annotated[
     str | None,
     typer.Option(
@@ -41,6 +74,21 @@ ConfigFile = Annotated[
         "/etc/headway/headway.yaml, or the providers' usual environment variables alone.",
     ),
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="ADDRESS",
+        help="The daemon. Default: $HEADWAY_TARGET, what ./headway.yaml listens on, or "
+        "unix:///run/headway/headway.sock.",
+    ),
+]
+
+
+def _client(target: str | None) -> tuple[Client, str]:
+    from sidecar.cli.target import client_for
+
+    return client_for(target, os.environ)
 
 
 @app.command()
@@ -53,6 +101,51 @@ def serve(
     from sidecar.cli.serve import Options, run
 
     raise typer.Exit(run(Options(config, log_format.value, log_level.value)))
+
+
+@app.command()
+def chat(
+    text: Annotated[str, typer.Argument(help="What to ask; - reads it from standard input.")],
+    model: Annotated[str, typer.Option(help="A route, or provider/model.")] = "default",
+    target: Target = None,
+    system: Annotated[str, typer.Option(help="A system message to begin with.")] = "",
+    reasoning: Annotated[Effort | None, typer.Option(help="How much to think.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Most output tokens, reasoning included.")
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(callback=_duration, help="The deadline, such as 30s.")
+    ] = None,
+    on_interruption: Annotated[
+        Interrupted | None, typer.Option(help="When a stream breaks after text came.")
+    ] = None,
+    caller: Annotated[str, typer.Option(help="Who pays: the name in the ledger.")] = "",
+    plain: Annotated[bool, typer.Option(help="The answer alone, once it is whole.")] = False,
+) -> None:
+    """Stream one completion from a running daemon.
+
+    Where standard output is no terminal it gets the answer alone, once it is whole; everything
+    else goes to standard error. Exit codes: 0 a whole answer, 1 none, 2 a request that cannot be,
+    75 none now, but asking again later makes sense.
+    """
+    from sidecar.cli import chat as command
+
+    given: Any = {
+        "reasoning": reasoning.value if reasoning else None,
+        "max_tokens": max_tokens,
+        "on_interruption": on_interruption.value if on_interruption else None,
+        "caller": caller or None,
+    }
+    question = command.Question(
+        text=sys.stdin.read() if text == "-" else text,
+        model=model,
+        system=system,
+        timeout_s=None if timeout is None else float(timeout),
+        options=given,
+    )
+    client, address = _client(target)
+    with client:
+        command.run(client, address, question, plain)
 
 
 @app.command()
