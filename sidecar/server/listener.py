@@ -15,6 +15,7 @@ from headway.v1 import completion_pb2, control_pb2
 from sidecar.server.completion import CompletionDoor
 from sidecar.server.control import ControlDoor
 from sidecar.server.problem import CannotListen
+from sidecar.server.reflection import LazyReflection
 from sidecar.server.sockets import SocketLock, is_loopback, mode_at_bind, unix_path
 
 COMPLETION = "headway.v1.CompletionService"
@@ -99,7 +100,8 @@ class Listener:
         server.add_generic_rpc_handlers(self._handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if reflection:
-            _add_reflection(server)
+            names = (COMPLETION, CONTROL, health.SERVICE_NAME)
+            server.add_generic_rpc_handlers((LazyReflection(names),))
         self._servers.append(server)
         return server
 
@@ -187,11 +189,3 @@ def _control_handlers(door: ControlDoor) -> grpc.GenericRpcHandler:
         control_pb2.WatchStatusResponse.SerializeToString,
     )
     return grpc.method_handlers_generic_handler(CONTROL, handlers)
-
-
-def _add_reflection(server: grpc.aio.Server) -> None:
-    # Imported here: it costs 20 ms and daemons on TCP alone do without.
-    from grpc_reflection.v1alpha import reflection
-
-    names = (COMPLETION, CONTROL, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
