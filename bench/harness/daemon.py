@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from typing import Any
 
 import yaml
 
-from harness.processes import BINARIES, DAEMON_CORE, load, running
+from harness.processes import BINARIES, DAEMON_CORE, LOAD_CORE, running
 
 PROVIDER = "bench"
 KEYS = 4
+_POLL_S = 0.02
 _KEY_VARIABLE = "HEADWAY_BENCH_KEY"
 
 # High enough never to make a request wait, at any rate this machine can reach: what is measured is
@@ -112,9 +114,17 @@ def serving(setup: Setup) -> Iterator[subprocess.Popen[bytes]]:
         setup.log.open("ab") as log,
         running(setup.command, DAEMON_CORE, env=setup.env, log=log) as process,
     ):
-        try:
-            load("wait", "-to", setup.target)
-        except SystemExit as failed:
-            tail = setup.log.read_text(errors="replace")[-2000:]
-            raise SystemExit(f"{failed}\nbench: the daemon's log ends:\n{tail}") from None
+        wait_serving(setup, process)
         yield process
+
+
+def wait_serving(setup: Setup, process: subprocess.Popen[bytes]) -> None:
+    """Return when health says SERVING; end the run, with the daemon's last words, if it dies."""
+    command = [str(BINARIES / "load"), "wait", "-to", setup.target]
+    with running(command, LOAD_CORE, stdout=subprocess.DEVNULL) as asking:
+        while asking.poll() is None and process.poll() is None:
+            time.sleep(_POLL_S)
+        if asking.returncode == 0:
+            return
+    tail = setup.log.read_text(errors="replace")[-2000:]
+    raise SystemExit(f"bench: the daemon does not serve; its log ends:\n{tail}")

@@ -79,7 +79,7 @@ def noise(tree: dict[str, Any]) -> str | None:
         return None
     return (
         f"Other processes took {statistics.median(busy):.0f} % of the daemon's core (median of the "
-        "runs): rates and delays are worse than on a quiet machine; processor times hold."
+        "runs): rates and delays are worse than on a quiet machine, processor times a little."
     )
 
 
