@@ -202,7 +202,7 @@ class FakeProvider:
         facts.free = plan.told == "zero"
         if asked.prefix is not None and asked.way(plan) is OnPrefix.REFUSE:
             return visit.refuse(reading.refusal("prefill"))
-        case = self._case(visit, plan, headers, counted, since)
+        case = self._case(visit, plan, headers, counted.by_key[facts.key])
         steps = healthy(case)
         for fault in faults:
             steps = fault.fault.steps(steps, case, fault.args) if fault.fault.steps else steps
@@ -214,9 +214,7 @@ class FakeProvider:
         more = applied_all(f"{scripted}+{asked_for}", FAULTS)
         return (*visit.behaviour.applied, *more)
 
-    def _case(
-        self, visit: Visit, plan: Plan, headers: telling.Headers, counted: Counted, since: float
-    ) -> Case:
+    def _case(self, visit: Visit, plan: Plan, headers: telling.Headers, key_number: int) -> Case:
         facts, asked = visit.facts, visit.asked
         stamp = Stamp(facts.number, facts.received_wall_ns // 1_000_000_000)
         return Case(
@@ -227,9 +225,7 @@ class FakeProvider:
             headers=headers,
             key=facts.key,
             secret=reading.secret_in(facts.incoming, visit.dialect),
-            number=counted.total,
-            key_number=counted.by_key[facts.key],
-            since_first_s=since,
+            key_number=key_number,
             wall_ns=facts.received_wall_ns,
             refuse=visit.refuse,
         )

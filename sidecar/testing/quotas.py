@@ -300,8 +300,8 @@ class Quotas:
             msgspec.structs.replace(quota, amount=amount) if quota.name == name else quota
             for quota in self._quotas
         )
-        for (owner, _), gate in self._gates.items():
-            if owner == name:
+        for (quota_name, _), gate in self._gates.items():
+            if quota_name == name:
                 gate.amount = amount
 
     def _for(self, model: str) -> list[Quota]:

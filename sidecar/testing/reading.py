@@ -55,9 +55,9 @@ def _parsed(
 
 def secret_in(incoming: Incoming, dialect: Dialect) -> str:
     """The key that a request carries, "" if none: bearer token, or the dialect's own header."""
-    bearer = incoming.headers.get("authorization", "")
-    own = incoming.headers.get(dialect.key_header, "")
-    return bearer.removeprefix("Bearer ").strip() or own
+    bearer = incoming.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    has_own = dialect.key_header != "authorization"
+    return bearer or (incoming.headers.get(dialect.key_header, "") if has_own else "")
 
 
 def refusal(kind: str, message: str = "", status: int = 0) -> Refusal:

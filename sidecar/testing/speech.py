@@ -14,9 +14,8 @@ from sidecar.testing.dialects.base import Refusal, Renderer
 class Case(msgspec.Struct, frozen=True):
     """All that a fault may look at.
 
-    `number` counts the attempts on this model name from 1, `key_number` those with this key on
-    it; `since_first_s` is the time since the first of them. `refuse` makes the steps of an HTTP
-    error in the dialect of the request.
+    `key_number` counts the attempts with this key on this model's name, from 1. `refuse` makes the
+    steps of an HTTP error in the dialect of the request.
     """
 
     asked: Asked
@@ -26,9 +25,7 @@ class Case(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...]
     key: str
     secret: str
-    number: int
     key_number: int
-    since_first_s: float
     wall_ns: int
     refuse: Callable[[Refusal], Iterator[Action]]
 

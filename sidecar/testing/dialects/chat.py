@@ -216,11 +216,6 @@ class ChatRenderer:
     def comment(self) -> bytes:
         return b": keep-alive\n\n" if self._asked.stream else b"\n"
 
-    def chunk_with(self, more: dict[str, Any], finish: str | None = None) -> bytes:
-        """A chunk with further top-level fields: for errors that ride in one."""
-        choice = {"index": 0, "delta": {"content": ""}, "finish_reason": finish}
-        return sse(self._frame([choice], None) | more)
-
     def _chunk(
         self, delta: dict[str, Any], finish: str | None = None, usage: dict[str, Any] | None = None
     ) -> bytes:

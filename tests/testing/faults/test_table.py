@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.testing.asked import Plan
 from sidecar.testing.faults import FAULTS
-from sidecar.testing.faults.base import UnknownBehaviour, Window, applied, read_behaviour
+from sidecar.testing.faults.base import applied
 from sidecar.testing.faults.errors import FORMS
 from sidecar.testing.virtual import run
 
@@ -139,39 +138,3 @@ def test_every_fault_runs_to_its_end_in_every_dialect(
     with caplog.at_level(logging.ERROR):
         run(main())
     assert caplog.records == []
-
-
-@pytest.mark.parametrize(
-    ("text", "window"),
-    [
-        ("cut-3", Window()),
-        ("cut-3@1", Window(1, 1)),
-        ("cut-3@2..4", Window(2, 4)),
-        ("cut-3@2..", Window(2, None)),
-        ("cut-3@60s", Window(seconds=60.0)),
-        ("cut-3@0.5s", Window(seconds=0.5)),
-    ],
-)
-def test_a_window_says_which_attempts(text: str, window: Window) -> None:
-    assert applied(text, FAULTS).window == window
-
-
-def test_a_window_of_attempts_holds_within_its_bounds() -> None:
-    assert [Window(2, 4).holds(n, 0.0) for n in range(1, 6)] == [False, True, True, True, False]
-
-
-def test_a_window_of_seconds_holds_from_the_first_attempt() -> None:
-    assert [Window(seconds=60).holds(1, s) for s in (0.0, 59.9, 60.0)] == [True, True, False]
-
-
-@pytest.mark.parametrize(
-    "name", ["gpt-5", "fake", "fake-x", "fake-60+sing", "fake-60+cut", "", "+"]
-)
-def test_a_name_that_means_nothing_is_refused(name: str) -> None:
-    with pytest.raises(UnknownBehaviour):
-        read_behaviour(name, FAULTS, Plan())
-
-
-def test_a_tag_means_nothing() -> None:
-    plain = read_behaviour("fake-60+cut-3", FAULTS, Plan())
-    assert read_behaviour("fake-60+cut-3#seventh", FAULTS, Plan()) == plain
