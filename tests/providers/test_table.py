@@ -63,3 +63,8 @@ def test_efforts_and_causes_are_known_words(profile: ProviderProfile) -> None:
 
 def test_deepseek_may_queue_for_ten_minutes() -> None:
     assert PROFILES["deepseek"].timeouts.first_event_s == 600.0
+
+
+def test_one_key_in_the_environment_is_one_provider() -> None:
+    named = [profile.key_env for profile in PROFILES.values() if profile.key_env]
+    assert len(named) == len(set(named))

@@ -35,8 +35,8 @@ DEEPSEEK = ProviderProfile(
     key_env="DEEPSEEK_API_KEY",
     telemetry_name="deepseek",
     trace_header="x-ds-trace-id",
-    # It queues for up to ten minutes with keep-alives before it begins.
-    timeouts=Timeouts(headers_s=600.0, first_event_s=600.0, total_s=1_800.0),
+    # It answers at once, then queues for up to ten minutes with keep-alives before it begins.
+    timeouts=Timeouts(headers_s=60.0, first_event_s=600.0, total_s=1_800.0),
     quirks=Quirks(
         think_tags="off",
         thinks_by_default=True,

@@ -1,6 +1,7 @@
 """The well-known providers behind a dialect of their own: data, nothing else.
 
-Facts and their sources: the reference on wire formats, sections 2 to 5, 9 and 10.
+Facts and their sources: the reference on wire formats, sections 2 to 5, 9 and 10. A second door of
+a provider that has one already names no `key_env`: one key in the environment is one provider.
 """
 
 from __future__ import annotations
@@ -112,11 +113,10 @@ DEEPSEEK_MESSAGES = ProviderProfile(
     dialect=MESSAGES,
     base_url="https://api.deepseek.com/anthropic",
     auth="x-api-key",
-    key_env="DEEPSEEK_API_KEY",
     telemetry_name="deepseek",
     trace_header="x-ds-trace-id",
     headers=(("anthropic-version", "2023-06-01"),),
-    timeouts=Timeouts(headers_s=600.0, first_event_s=600.0, total_s=1_800.0),
+    timeouts=Timeouts(headers_s=60.0, first_event_s=600.0, total_s=1_800.0),
     quirks=Quirks(
         thinks_by_default=True,
         # Budgets are ignored there; on and off is all there is.
@@ -169,7 +169,6 @@ OPENAI_RESPONSES = ProviderProfile(
     name="openai-responses",
     dialect=RESPONSES,
     base_url="https://api.openai.com/v1",
-    key_env="OPENAI_API_KEY",
     telemetry_name="openai",
     trace_header="x-request-id",
     quirks=Quirks(drop=_RESPONSES_DROPS),
@@ -187,7 +186,6 @@ XAI_RESPONSES = ProviderProfile(
     name="xai-responses",
     dialect=RESPONSES,
     base_url="https://api.x.ai/v1",
-    key_env="XAI_API_KEY",
     telemetry_name="x_ai",
     trace_header="x-request-id",
     quirks=Quirks(thinks_by_default=True, efforts=_RESPONSES_EFFORTS, drop=_RESPONSES_DROPS),
@@ -198,10 +196,9 @@ DEEPSEEK_RESPONSES = ProviderProfile(
     name="deepseek-responses",
     dialect=RESPONSES,
     base_url="https://api.deepseek.com",
-    key_env="DEEPSEEK_API_KEY",
     telemetry_name="deepseek",
     trace_header="x-ds-trace-id",
-    timeouts=Timeouts(headers_s=600.0, first_event_s=600.0, total_s=1_800.0),
+    timeouts=Timeouts(headers_s=60.0, first_event_s=600.0, total_s=1_800.0),
     quirks=Quirks(
         thinks_by_default=True,
         efforts={
@@ -295,7 +292,6 @@ GEMINI_INTERACTIONS = ProviderProfile(
     dialect="gemini-interactions",
     base_url="https://generativelanguage.googleapis.com/v1beta",
     auth="x-goog-api-key",
-    key_env="GEMINI_API_KEY",
     telemetry_name="gcp.gemini",
     headers=(("api-revision", "2026-05-20"),),
     quirks=Quirks(
@@ -315,7 +311,6 @@ OLLAMA = ProviderProfile(
     name="ollama",
     dialect="ollama",
     base_url="http://127.0.0.1:11434",
-    key_env="OLLAMA_API_KEY",
     telemetry_name="ollama",
     # A cold model is loaded before the first token.
     timeouts=Timeouts(headers_s=120.0, first_event_s=120.0),
