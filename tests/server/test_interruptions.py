@@ -1,0 +1,114 @@
+"""Streams that break, through the real client: exact text, the seam rule, and the whole bill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from headway import Attempt, Continuation, Outcome, Result
+
+from sidecar.testing import RunningProvider, written
+from tests.support.configs import config
+from tests.support.daemon import Daemon
+from tests.support.fixtures import Start
+
+pytestmark = pytest.mark.process
+
+TEXT = written(0, 20, 20)
+TOOLS = [{"name": "get_departures", "description": "", "parameters": {"type": "object"}}]
+
+
+async def ask(
+    start: Start, folder: Path, provider: RunningProvider, *targets: str, **options: Any
+) -> tuple[Result, list[Attempt], Daemon]:
+    """The result of one stream over `targets`, its attempt events, and the daemon, ended."""
+    daemon = await start(config(folder, provider.base_url, *targets))
+    attempts = []
+    async with daemon.client() as client:
+        stream = client.stream("default", "When does it leave?", timeout_s=30.0, **options)
+        async for event in stream:
+            if isinstance(event, Attempt):
+                attempts.append(event)
+    assert await daemon.terminate() == 0
+    return stream.result, attempts, daemon
+
+
+def assert_billed(result: Result, daemon: Daemon, provider: RunningProvider) -> None:
+    """Caller, ledger and provider have the same sum, and the lost attempt its share of it."""
+    rows = daemon.rows()
+    cost = sum(
+        row["input_nano_usd"] + row["reasoning_nano_usd"] + row["answer_nano_usd"] for row in rows
+    )
+    assert cost == result.cost.total_nano_usd
+    assert [row["attempt"] for row in rows] == [a.number for a in result.attempts]
+    lost = [row for row in rows if row["outcome"] == "interrupted"]
+    assert lost
+    for row in lost:
+        assert row["input_nano_usd"] > 0
+    assert cost == provider.bill.total_nano_usd
+
+
+async def test_a_stream_cut_in_reasoning_is_resumed_without_a_word_lost(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    result, attempts, daemon = await ask(
+        start, folder, provider, "deepseek/fake-reasoner-20-20+cut-reasoning-10@1"
+    )
+    assert (result.reasoning, result.answer) == (TEXT.reasoning, TEXT.answer)
+    first, second = attempts
+    assert second.continuation is Continuation.RESUMED
+    assert second.discard_after_sequence > first.discard_after_sequence
+    assert_billed(result, daemon, provider)
+
+
+async def test_a_stream_cut_in_reasoning_is_restarted_where_no_prefix_is_taken(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    result, attempts, daemon = await ask(
+        start,
+        folder,
+        provider,
+        "deepseek/fake-reasoner-20-20+cut-reasoning-10",
+        "other/fake-reasoner-20-20",
+    )
+    assert (result.reasoning, result.answer) == (TEXT.reasoning, TEXT.answer)
+    assert [a.outcome for a in result.attempts][-1] is Outcome.COMPLETED
+    assert_billed(result, daemon, provider)
+
+
+async def test_a_stream_cut_in_the_answer_is_resumed_exactly(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    result, attempts, daemon = await ask(
+        start, folder, provider, "deepseek/fake-reasoner-20-20+cut-answer-10@1"
+    )
+    assert (result.reasoning, result.answer) == (TEXT.reasoning, TEXT.answer)
+    assert [a.continuation for a in attempts] == [Continuation.FRESH, Continuation.RESUMED]
+    assert_billed(result, daemon, provider)
+
+
+async def test_a_stream_cut_in_the_answer_is_restarted_where_nothing_can_continue_it(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    result, attempts, daemon = await ask(
+        start, folder, provider, "other/fake-reasoner-20-20+cut-answer-10@1"
+    )
+    assert (result.reasoning, result.answer) == (TEXT.reasoning, TEXT.answer)
+    last = attempts[-1]
+    assert (last.continuation, last.discard_after_sequence) == (Continuation.RESTARTED, 0)
+    assert_billed(result, daemon, provider)
+
+
+async def test_cut_tool_arguments_are_restarted_and_parse(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    result, attempts, daemon = await ask(
+        start, folder, provider, "deepseek/fake-tools-10-2+cut-tool-20@1", tools=TOOLS
+    )
+    assert [call.parsed()["platform"] for call in result.tool_calls] == [1, 2]
+    assert attempts[-1].continuation is Continuation.RESTARTED
+    assert attempts[-1].discarded.tool_calls == 1
+    # The call's name came in an event of its own, which the fake provider does not charge.
+    lost, whole = (row["output_tokens"] for row in daemon.rows())
+    assert (lost - 1, whole) == tuple(entry.usage.output_tokens for entry in provider.log)
