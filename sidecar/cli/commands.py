@@ -154,3 +154,53 @@ def version() -> None:
     from importlib import metadata
 
     typer.echo(f"headway {metadata.version('headway')}")
+
+
+@app.command()
+def demo(
+    plain: Annotated[bool, typer.Option(help="Plain lines, as if there were no terminal.")] = False,
+) -> None:
+    """Show the main job live: streams, a dying provider, a waited-out 429, the ledger.
+
+    Starts a fake provider and a daemon of its own and ends by itself. With DEEPSEEK_API_KEY the
+    conversation is with DeepSeek itself. Exit code 1 if anything shown does not hold.
+    """
+    from sidecar.cli.demo.play import play
+
+    raise typer.Exit(play(plain))
+
+
+@app.command("fake-provider")
+def fake_provider(
+    host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its port; 0 for any that is free.")] = 7420,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=SECRET[@ACCOUNT]", help="A key; without any, all are good."),
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            "--limits",
+            metavar="KIND:DIMENSION:AMOUNT/SECONDS",
+            help="A limit it enforces, such as bucket:requests:60/60 or concurrency:5.",
+        ),
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL=IN/OUT[/CACHED]", help="USD for a million tokens."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=BEHAVIOUR", help="Another name for a behaviour."),
+    ] = None,
+    pace_ms: Annotated[float, typer.Option(help="Milliseconds between two tokens.")] = 15.0,
+    listing: Annotated[
+        bool, typer.Option("--list", help="Print what a model's name can say, and end.")
+    ] = False,
+) -> None:
+    """Run a fake provider: scripted answers, real limits, faults by model name, log and bill."""
+    from sidecar.cli.fake import run
+
+    run(host, port, key, limit, price, model, pace_ms, listing)
