@@ -15,6 +15,7 @@ from sidecar.failover.abilities import Abilities
 from sidecar.gateway.admission import Admission
 from sidecar.gateway.answers import Answers
 from sidecar.gateway.gateway import Gateway
+from sidecar.gateway.holding import Holding
 from sidecar.gateway.journal import JournalPolicy, Journals
 from sidecar.gateway.lease import Leases
 from sidecar.gateway.line import World
@@ -64,6 +65,7 @@ class Engine:
             estimator=Estimator(),
             abilities=self.abilities,
             leases=Leases(clock, store, ring, changed),
+            holding=Holding(),
             teacher=Teacher(clock, store),
             traffic=Traffic(),
             rng=rng,
@@ -80,12 +82,15 @@ class Engine:
             cache,
         )
         self._cache = cache
-        self._renewing: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin what runs beside the requests."""
         loop = asyncio.get_running_loop()
-        self._renewing = loop.create_task(self.parts.leases.renew(), name="renew leases")
+        self._beside = [
+            loop.create_task(self.parts.leases.renew(), name="renew leases"),
+            loop.create_task(self.parts.holding.sweep(), name="tell the ledger"),
+        ]
 
     def apply(self, resolved: Resolved, keys: Iterable[Key], version: str) -> None:
         """Serve new requests by a new configuration; running ones keep theirs."""
@@ -97,9 +102,9 @@ class Engine:
     async def aclose(self) -> None:
         """End everything that still runs, settled; close every connection."""
         await self.journals.aclose()
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self.store.aclose()
         await self.upstreams.aclose()
         await self._cache.aclose()

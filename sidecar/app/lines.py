@@ -57,12 +57,16 @@ class LineBook:
         self._policy = breaker_policy(resolved.config.breaker)
         self._breakers: dict[str, Breaker] = before._breakers if before is not None else {}
         self._lines: dict[Target, Line] = {}
+        self._direct: dict[tuple[str, str], Target] = {}
         self._named = {target for route in resolved.routes for target in route.targets}
 
     def target(self, provider: str, model: str) -> Target | None:
         """The target of a direct name, None if there is no such provider."""
-        found = self._resolved.providers.get(provider)
-        return None if found is None else found.target(model)
+        name = (provider, model)
+        target = self._direct.get(name)
+        if target is None and (found := self._resolved.providers.get(provider)) is not None:
+            target = self._direct[name] = found.target(model)
+        return target
 
     def line(self, target: Target) -> Line:
         line = self._lines.get(target)
@@ -100,6 +104,7 @@ class LineBook:
             for target in [t for t in self._lines if t not in self._named]:
                 del self._lines[target]
                 self._breakers.pop(target.name, None)
+            self._direct.clear()
 
 
 def _buckets_of(

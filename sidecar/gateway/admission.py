@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -62,9 +62,8 @@ class Admission:
             if not self.active:
                 self._emptied.fire()
 
-    @asynccontextmanager
-    async def turn(self, route: str, request: Request, work_s: float) -> AsyncIterator[None]:
-        """Wait until this request is the head of `route`, and be it for as long as the block lasts.
+    async def wait_turn(self, route: str, request: Request, work_s: float) -> None:
+        """Wait until this request is the head of `route`; it then is, until `pass_turn`.
 
         `work_s` is what it takes of the bottleneck, in seconds of refill. Raises RequestFailed when
         the queue is full, or the deadline comes first.
@@ -73,12 +72,13 @@ class Admission:
         if turns is None:
             turns = self._lines[route] = _Turns(self.most_waiting)
         await turns.wait(request, work_s, self._clock.now())
-        try:
-            yield
-        finally:
-            turns.next()
-            if turns.idle:
-                self._lines.pop(route, None)
+
+    def pass_turn(self, route: str) -> None:
+        """The head has what it waited for, or gave up: the next one's turn."""
+        turns = self._lines[route]
+        turns.next()
+        if turns.idle:
+            del self._lines[route]
 
     def waiting(self) -> dict[str, tuple[int, float]]:
         """By route: how many wait behind its head, and since when the longest (loop seconds)."""

@@ -105,8 +105,11 @@ class Gateway:
         clock, began_ns = self.parts.clock, self.parts.clock.wall_ns()
         began = clock.now()
         try:
-            async with self.admission.turn(session.route.name, session.request, want.work_s):
+            await self.admission.wait_turn(session.route.name, session.request, want.work_s)
+            try:
                 return await self.parts.leases.acquire(session, world, want)
+            finally:
+                self.admission.pass_turn(session.route.name)
         finally:
             session.stamps.queued_s += clock.now() - began
             if clock.now() - began >= WORTH_A_SPAN_S:

@@ -99,6 +99,12 @@ class Leases:
         Raises RequestFailed when none can be had before the deadline; then nothing was taken.
         """
         began = self._clock.now()
+        search = _Search(session, world, want, self._ring, self._store, began)
+        choice = search.at_once()
+        if choice is not None:
+            lease = await self._take(search, choice, began, search.patience_s)
+            if lease is not None:
+                return lease
         while True:
             now = self._clock.now()
             search = _Search(session, world, want, self._ring, self._store, now)
@@ -108,11 +114,13 @@ class Leases:
             if choice.ready_at > now + HORIZON_S:
                 await self._changed.wait(min(choice.ready_at - now, LOOK_AGAIN_S))
                 continue
-            lease = await self._take(search, choice, began)
+            lease = await self._take(search, choice, began, HORIZON_S)
             if lease is not None:
                 return lease
 
-    async def _take(self, search: _Search, choice: Option, began: float) -> Lease | None:
+    async def _take(
+        self, search: _Search, choice: Option, began: float, horizon_s: float
+    ) -> Lease | None:
         """Take for the chosen target with whichever of its keys is best; None: look again."""
         line, keys, candidates = search.candidates(choice)
         priority = search.session.request.completion.priority
@@ -120,15 +128,18 @@ class Leases:
             candidates,
             search.want.cost,
             priority=priority,
-            horizon_s=HORIZON_S,
+            horizon_s=horizon_s,
             lease_s=LEASE_S,
             policy=search.world.policy,
         )
         if isinstance(answer, Refused):
-            await self._after_refusal(answer, search)
+            if horizon_s == HORIZON_S:
+                await self._after_refusal(answer, search)
             return None
         key = keys[answer.index]
         try:
+            if answer.leave_at > search.session.request.deadline:
+                raise search.too_late(answer.leave_at)
             return await self._leave(search, choice, line, key, answer, began)
         except BaseException:
             self.settle(answer.reservation, NOTHING_USED)
@@ -192,6 +203,22 @@ class _Search:
         self._priority = session.request.completion.priority
         self._too_small: Candidate | None = None
 
+    @property
+    def patience_s(self) -> float:
+        """How long the best target is worth waiting for while others are there."""
+        others = len(self._lines) > 1
+        return min(self.session.route.patience_s, HORIZON_S) if others else HORIZON_S
+
+    def at_once(self) -> Option | None:
+        """The best target, if some key of it is free of everything but its buckets: the usual
+        case, in which the store's own answer is all that is needed."""
+        line = self._lines[0]
+        for index, key in enumerate(self._ring.keys(line.target.provider)):
+            ready_at, _ = self._obstacle(0, line, key)
+            if ready_at <= self._now:
+                return Option(0, index, 0, ready_at)
+        return None
+
     def choice(self) -> Option | None:
         return pick(self._options(), self._now, self.session.route.patience_s)
 
@@ -227,6 +254,10 @@ class _Search:
     def refusal_by_store(self, refused: Refused) -> RequestFailed:
         name = refused.bucket.id if refused.bucket else self.session.route.name
         return self._late(refused.ready_at, "bucket", name)
+
+    def too_late(self, leave_at: float) -> RequestFailed:
+        """A slot is to be had, but only after the deadline."""
+        return self._late(leave_at, "bucket", self.session.route.name)
 
     def _too_late(self, choice: Option) -> RequestFailed:
         disabled = [s.cause for s in self._standings if s.disabled and s.cause is not None]

@@ -9,6 +9,7 @@ import msgspec
 
 from sidecar.core.clock import Clock
 from sidecar.failover.abilities import Abilities
+from sidecar.gateway.holding import Holding
 from sidecar.gateway.lease import Leases
 from sidecar.gateway.teacher import Teacher
 from sidecar.gateway.traffic import Traffic
@@ -47,6 +48,7 @@ class Parts(msgspec.Struct, frozen=True):
     estimator: Estimator
     abilities: Abilities
     leases: Leases
+    holding: Holding
     teacher: Teacher
     traffic: Traffic
     rng: random.Random

@@ -110,6 +110,10 @@ class Settlement:
     def answering(self, decoder: Decoder) -> None:
         """The provider has accepted the request and bills it, whatever becomes of us."""
         self._decoder = decoder
+        self._parts.holding.add(self)
+
+    def hold(self) -> None:
+        """Say what the entry is should the daemon die now: the estimate so far."""
         usage = self._usage()
         quote = self._quote(usage)
         money = cost_of(usage, quote.price)
@@ -163,6 +167,7 @@ class Settlement:
         if self._settled:
             return
         self._settled = True
+        self._parts.holding.discard(self)
         usage = self._usage()
         self._parts.leases.settle(self._lease.reservation, self._used(usage))
         key = self._lease.key
