@@ -12,10 +12,11 @@ request that another bucket holds back.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from sidecar.core.request import Priority
 from sidecar.limits.backlog import Backlog
 from sidecar.limits.bucket import US, Bucket, Cost, Dimension
 from sidecar.limits.leases import Leases, SeatLimit, guaranteed, usable
@@ -40,6 +41,14 @@ class Class(msgspec.Struct, frozen=True):
     name: str
     reserve: float = 0.0
     guarantee: float = 0.0
+
+
+CLASSES: Mapping[Priority, Class] = {
+    Priority.INTERACTIVE: Class("interactive"),
+    Priority.NORMAL: Class("normal"),
+    # Stripe keeps 20 % for critical calls; limits 3.3 says 0.3 for batch, 5-10 % of its own.
+    Priority.BATCH: Class("batch", reserve=0.3, guarantee=0.1),
+}
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -327,16 +336,17 @@ def _raise(state: State, tat: float, now: float) -> None:
         state.tat = tat
 
 
-def describe(state: State, now: float) -> BucketState:
-    """One bucket for people; `now` and the answer in seconds."""
-    at = now * US
+def describe(state: State, now: float, offset: float) -> BucketState:
+    """One bucket for people; `offset` is this clock's lead over the loop's, in microseconds."""
+    state.fresh(now)
     if state.dim == CONCURRENCY:
-        free = max(state.seats.limit - state.leases.used(at), 0)
         limit = state.seats.limit
-        next_at = at if free else at + SEAT_POLL_US
+        free = max(limit - state.leases.used(now), 0)
+        next_at = now if free else now + SEAT_POLL_US
     else:
         limit = state.limit
-        free = max(int((state.room - max(state.tat - at, 0.0)) / state.unit), 0)
-        next_at = max(state.tat + state.unit - state.room, at)
+        free = max(int((state.room - max(state.tat - now, 0.0)) / state.unit), 0)
+        next_at = state.tat + state.unit - state.room
     source = "learned" if limit < state.bucket.limit else state.bucket.source
-    return BucketState(state.bucket, limit, source, free, max(next_at, state.until, at) / US)
+    at = max(next_at, state.until, now) - offset
+    return BucketState(state.bucket, limit, source, free, at / US)

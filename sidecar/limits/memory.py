@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from sidecar.core.clock import Clock
 from sidecar.core.request import Priority
 from sidecar.limits import book
-from sidecar.limits.book import Ask, Class, State
-from sidecar.limits.bucket import US, Bucket, Cost, Dimension, seconds
+from sidecar.limits.book import CLASSES, Ask, Class, State
+from sidecar.limits.bucket import US, Cost, Dimension, seconds
 from sidecar.limits.changes import Changes
+from sidecar.limits.habits import HoldTimes, Recency
 from sidecar.limits.store import (
     BucketState,
     Candidate,
@@ -21,13 +22,6 @@ from sidecar.limits.store import (
     Reservation,
 )
 
-CLASSES: Mapping[Priority, Class] = {
-    Priority.INTERACTIVE: Class("interactive"),
-    Priority.NORMAL: Class("normal"),
-    # Stripe keeps 20 % for critical calls; limits 3.3 says 0.3 for batch, 5-10 % of its own.
-    Priority.BATCH: Class("batch", reserve=0.3, guarantee=0.1),
-}
-
 
 class MemoryStore:
     """Buckets in this process's memory; exact while it lives alone."""
@@ -37,10 +31,10 @@ class MemoryStore:
         self._classes = classes
         self._states: dict[str, State] = {}
         self._open: dict[str, tuple[Reservation, Class]] = {}
-        self._last_used: dict[str, int] = {}
-        self._hold_us: dict[str, float] = {}
-        self._count = 0
+        self._recency = Recency()
+        self._holds = HoldTimes()
         self._changes = Changes()
+        self._count = 0
 
     async def take(
         self,
@@ -52,24 +46,23 @@ class MemoryStore:
         lease_s: float = 15.0,
         policy: Policy = "least_wait",
     ) -> Granted | Refused:
+        if not candidates:
+            return Refused(math.inf, math.inf)
         now = self._clock.now()
         klass = self._classes[priority]
         self._count += 1
         lease = str(self._count)
-        ask = Ask(
-            book.amounts_of(cost), klass, horizon_s * US, lease_s * US, lease,
-            policy == "round_robin",
-        )  # fmt: skip
-        if not candidates:
-            return Refused(math.inf, math.inf)
-        order = self._least_recent_first(candidates)
+        amounts = book.amounts_of(cost)
+        round_robin = policy == "round_robin"
+        ask = Ask(amounts, klass, horizon_s * US, lease_s * US, lease, round_robin)
+        order = self._recency.order(candidates)
         rows = [self._row(candidates[at], now * US) for at in order]
         decision = book.decide(rows, ask, now * US)
         if isinstance(decision, book.Waits):
             return self._refused(decision, horizon_s, now)
         index = order[decision.index]
         chosen = candidates[index]
-        self._last_used[chosen.key] = self._count
+        self._recency.use(chosen.key)
         pool = chosen.buckets[0].pool if chosen.buckets else ""
         held = Reservation(lease, pool, chosen.key, decision.takes, now * US, lease_s)
         self._open[lease] = (held, klass)
@@ -83,7 +76,7 @@ class MemoryStore:
         states, ready = self._row(candidate, now * US)
         found = book.reach(states, ready, ask, now * US)
         if found.full and found.blocker is not None:
-            return self._seat_at(found.blocker.bucket, now)
+            return now + self._holds.wait_s(found.blocker.bucket)
         return max(seconds(found.leave), now)
 
     def settle(self, reservation: Reservation, actual: Cost) -> None:
@@ -96,19 +89,20 @@ class MemoryStore:
             state = self._states[take.bucket.id]
             book.settle(state, take, held.id, amounts[state.dim], klass, now_us)
             if state.dim == book.CONCURRENCY:
-                self._learn_hold(take.bucket.id, now_us - held.taken_us)
+                self._holds.learn(take.bucket, now_us - held.taken_us)
         self._changes.announce(held.pool)
 
     def renew(self, reservation: Reservation) -> None:
-        if reservation.id not in self._open:
+        held, klass = self._open.get(reservation.id, (None, None))
+        if held is None or klass is None:
             return
-        expiry = self._clock.now() * US + reservation.lease_s * US
-        for take in reservation.takes:
+        expiry = (self._clock.now() + held.lease_s) * US
+        for take in held.takes:
             if take.bucket.dimension is Dimension.CONCURRENCY:
                 state = self._states[take.bucket.id]
-                state.leases.renew(reservation.id, expiry)
-                if self._open[reservation.id][1].reserve > 0.0:
-                    state.cover.renew(reservation.id, expiry)
+                state.leases.renew(held.id, expiry)
+                if klass.reserve > 0.0:
+                    state.cover.renew(held.id, expiry)
 
     def observe(self, bucket_id: str, observation: Observation) -> None:
         state = self._states.get(bucket_id)
@@ -116,20 +110,14 @@ class MemoryStore:
             book.observe(state, observation, self._clock.now() * US)
 
     def snapshot(self) -> tuple[BucketState, ...]:
-        now = self._clock.now()
-        return tuple(book.describe(state, now) for state in self._states.values())
+        now_us = self._clock.now() * US
+        return tuple(book.describe(state, now_us, 0.0) for state in self._states.values())
 
     async def wait_change(self, pool: str, until: float) -> None:
         await self._changes.wait(pool, until)
 
     async def aclose(self) -> None:
         """Nothing is owed to anybody."""
-
-    def _least_recent_first(self, candidates: Sequence[Candidate]) -> list[int]:
-        if len(candidates) == 1:
-            return [0]
-        used = self._last_used
-        return sorted(range(len(candidates)), key=lambda at: used.get(candidates[at].key, 0))
 
     def _row(self, candidate: Candidate, now_us: float) -> tuple[list[State], float]:
         states = []
@@ -149,17 +137,7 @@ class MemoryStore:
         if waits.leave == math.inf:
             return Refused(math.inf, math.inf, waits.blocker, waits.blocker is not None)
         if waits.full and waits.blocker is not None:
-            at = self._seat_at(waits.blocker, now)
+            at = now + self._holds.wait_s(waits.blocker)
             return Refused(at, at, waits.blocker)
         at = max(seconds(waits.leave), now)
         return Refused(at, max(at - horizon_s, now), waits.blocker)
-
-    def _seat_at(self, bucket: Bucket, now: float) -> float:
-        """Seats come free at limit / mean holding time; nobody can know it better."""
-        hold = self._hold_us.get(bucket.id)
-        wait = book.SEAT_POLL_US if hold is None else hold / bucket.limit
-        return now + min(max(wait, 1_000.0), US) / US
-
-    def _learn_hold(self, bucket_id: str, held_us: float) -> None:
-        mean = self._hold_us.get(bucket_id, held_us)
-        self._hold_us[bucket_id] = mean + 0.1 * (held_us - mean)

@@ -62,14 +62,15 @@ class Denial(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One call's answer. `rank` is -1 where it was not asked or too dear to find."""
+    """One call's answer. `rank` is -1 where it was not asked or too dear to find; a take without
+    an answer has to be asked again, after the store was healed."""
 
     now: float
     generation: str
     version: int
     pods: int
     rank: int
-    takes: tuple[Grant | Denial, ...]
+    takes: tuple[Grant | Denial | None, ...]
     seen: dict[str, Seen]
 
 
@@ -184,7 +185,9 @@ class Sheet:
             ask.lease, ask.round_robin, candidates,
         )  # fmt: skip
 
-    def _decision(self, words: list[str]) -> Grant | Denial:
+    def _decision(self, words: list[str]) -> Grant | Denial | None:
+        if words[0] == "2":
+            return None
         if words[0] == "1":
             seqs = tuple(int(word) for word in words[4:])
             return Grant(float(words[1]), int(words[2]), float(words[3]), seqs)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import redis.asyncio
 
+from tests.limits.meters import HandClock
 from tests.limits.servers import Server, running
-from tests.limits.worlds import World, memory_world
+from tests.limits.worlds import RedisWorld, World, memory_world
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +18,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield one
 
 
-@pytest.fixture
-def world() -> World:
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     """One store after the other; every test that asks for it runs over all of them."""
-    return memory_world()
+    if request.param == "memory":
+        yield memory_world()
+        return
+    server: Server = request.getfixturevalue("server")
+    client = redis.asyncio.Redis.from_url(server.url)
+    one = RedisWorld(client, HandClock(), f"test-{uuid.uuid4()}")
+    yield one
+    await one.store.aclose()

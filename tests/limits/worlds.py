@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
+
+import redis.asyncio
 
 from sidecar.core.request import Priority
 from sidecar.limits.bucket import Bucket, Cost
 from sidecar.limits.memory import MemoryStore
+from sidecar.limits.pool import Settings
+from sidecar.limits.redis import RedisStore
 from sidecar.limits.store import Candidate, Granted, Observation, Refused, Reservation, Store
 from tests.limits.meters import HandClock, one
 
@@ -83,6 +88,20 @@ class World:
             else:
                 self.clock.time = answer.ready_at
         return count
+
+
+class RedisWorld(World):
+    """A real server, in virtual time: the script goes by the hand-set clock."""
+
+    def __init__(self, client: redis.asyncio.Redis, clock: HandClock, prefix: str) -> None:
+        settings = Settings(
+            prefix=prefix, command_timeout_s=30.0, linger_s=0.0, seat_linger_s=0.0, clock_time=True
+        )
+        self.redis_store = RedisStore(clock, client, "pod", random.Random(1), settings=settings)
+        super().__init__(self.redis_store, clock)
+
+    async def drain(self) -> None:
+        await self.redis_store.flush()
 
 
 def memory_world() -> World:

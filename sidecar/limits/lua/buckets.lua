@@ -155,6 +155,11 @@ end
 
 -- Seats.
 
+local function write_seats(state)
+  put('a:' .. state.id, table.concat({text(state.limit), text(state.cut), text(state.grown),
+    text(state.ceiling), text(state.ceiling_until), text(state.most)}, ' '))
+end
+
 local function read_seats(state, found)
   state.until_ = tonumber(found[3]) or 0
   local limit, most = state.most, state.most
@@ -168,11 +173,9 @@ local function read_seats(state, found)
     limit = state.most
   end
   state.limit = limit
-end
-
-local function write_seats(state)
-  put('a:' .. state.id, table.concat({text(state.limit), text(state.cut), text(state.grown),
-    text(state.ceiling), text(state.ceiling_until), text(state.most)}, ' '))
+  if found[1] and most ~= state.most then
+    write_seats(state)
+  end
 end
 
 local function sweep(state, key, now)

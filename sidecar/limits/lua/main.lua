@@ -1,5 +1,6 @@
 -- One call: heal what was lost, apply what came after, then decide. Answers
--- {now, generation, version, pods, rank, {take answers}, {tat, unit, until, limit, used of buckets}}.
+-- {now, generation, version, pods, rank, {take answers}, {tat, unit, until, limit, used of buckets}};
+-- a take is answered by take.lua, or by {2}: heal first, then ask again.
 local EPOCH = 1735689600  -- 2025-01-01: keeps microseconds as doubles exact to 0.008
 local ALIVE = 15000000    -- a pod that was silent for longer is not counted
 local FORGOTTEN = 3600000000
@@ -27,20 +28,22 @@ local function moment()
 end
 
 -- Lost state (no generation) or older than somebody has seen it (rolled back): a new generation,
--- so that every pod brings what it knows.
+-- so that every pod brings what it knows. Answers whether this one has to, before it may decide.
 local function heal(states, now)
   local lost = not generation or version < doc.version
   if lost then
     generation, version = doc.nonce, math.max(version, doc.version)
     put('g', generation)
   end
-  if lost or generation ~= doc.generation or doc.reconnected then
+  local stale = generation ~= doc.generation
+  if stale or doc.reconnected then
     for at, row in ipairs(doc.buckets) do
       if row[6] then
         apply.heal(states[at], {'heal', at, row[6], row[7], 0}, now)
       end
     end
   end
+  return stale and doc.generation ~= ''
 end
 
 local function heartbeat(now)
@@ -75,14 +78,14 @@ end
 
 local now = moment()
 local states = read(doc.buckets, now)
-heal(states, now)
+local stale = heal(states, now)
 if doc.batch > 0 and doc.batch > (tonumber(kept[5]) or 0) then
   settle(doc.ops, states, now, generation)
   put('b:' .. doc.pod, text(doc.batch))
 end
 local answers = {}
 for at, row in ipairs(doc.takes) do
-  answers[at] = decide(row, states, now)
+  answers[at] = stale and {'2'} or decide(row, states, now)
 end
 if doc.beat then
   heartbeat(now)

@@ -1,0 +1,54 @@
+"""Small memories that every store keeps: who was used last, how long seats are held. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sidecar.limits.book import SEAT_POLL_US
+from sidecar.limits.bucket import US, Bucket
+from sidecar.limits.store import Candidate
+
+SMOOTHING = 0.1
+SHORTEST_WAIT_S = 0.001
+LONGEST_WAIT_S = 1.0
+
+
+class Recency:
+    """The order of least recent use, by key."""
+
+    __slots__ = ("_count", "_last")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last: dict[str, int] = {}
+
+    def order(self, candidates: Sequence[Candidate]) -> list[int]:
+        """The candidates' places, least recently used first."""
+        if len(candidates) == 1:
+            return [0]
+        last = self._last
+        ages = [last.get(candidate.key, 0) for candidate in candidates]
+        return sorted(range(len(ages)), key=ages.__getitem__)
+
+    def use(self, key: str) -> None:
+        self._count += 1
+        self._last[key] = self._count
+
+
+class HoldTimes:
+    """How long seats are held, to guess when one comes free: limit / mean holding time."""
+
+    __slots__ = ("_mean_us",)
+
+    def __init__(self) -> None:
+        self._mean_us: dict[str, float] = {}
+
+    def learn(self, bucket: Bucket, held_us: float) -> None:
+        mean = self._mean_us.get(bucket.id, held_us)
+        self._mean_us[bucket.id] = mean + SMOOTHING * (held_us - mean)
+
+    def wait_s(self, bucket: Bucket, pods: int = 1) -> float:
+        """When to ask for a seat again, in seconds, if `pods` wait for the next one alike."""
+        hold = self._mean_us.get(bucket.id)
+        wait_s = SEAT_POLL_US / US if hold is None else pods * hold / bucket.limit / US
+        return min(max(wait_s, SHORTEST_WAIT_S), LONGEST_WAIT_S)
