@@ -68,12 +68,24 @@ def file_for(given: str | None, environment: Mapping[str, str]) -> Path | None:
     return next((path for path in map(Path, USUAL_FILES) if path.is_file()), None)
 
 
+# Set before grpc is imported, unless the user set them. Measured in docs/decisions/0003: poll saves
+# a futex and a wake-up a message beside epoll with its event engine; nothing here ever forks.
+GRPC = {
+    "GRPC_POLL_STRATEGY": "poll",
+    "GRPC_EXPERIMENTS": "-event_engine_listener",
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
+    "GRPC_VERBOSITY": "ERROR",
+}
+
+
 def tune() -> None:
     """Process-wide settings of a daemon, before anything else is imported.
 
     httpx imports its own command line, and with it click and rich, wherever those are installed: 5
     MB and a tenth of a second. None says that it is not there; httpx is prepared for that.
     """
+    for name, value in GRPC.items():
+        os.environ.setdefault(name, value)
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 

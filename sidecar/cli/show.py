@@ -37,6 +37,7 @@ STYLES = {
 }
 # Lines of text longer than this are hard to read.
 WIDEST = 100
+NOTE = "note"
 NEVER = 0
 _WORDS = re.compile(r"\n|[^\S\n]*\S+|[^\S\n]+")
 
@@ -67,6 +68,9 @@ class Show:
         self._hidden = hidden
         self._kind = ""
         self._in_line = False
+
+    def begin(self) -> None:
+        """Another stream begins: sequences count anew."""
 
     def event(self, event: Event) -> None:
         """Write what the event adds; say, or take back, what it makes void."""
@@ -105,8 +109,12 @@ class Show:
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """Something written: its style, its text, where it stands. Notes have the sequence NEVER."""
+    """Something written, and where it stands. Notes have the kind NOTE and the sequence NEVER.
 
+    `laid` is the text as it was written from `column` on, with its line ends.
+    """
+
+    kind: str
     style: str
     text: str
     sequence: int
@@ -128,12 +136,16 @@ class Screen(Show):
         self._pieces: list[Piece] = []
         self._column = 0
 
+    def begin(self) -> None:
+        self.end_line()
+        self._pieces = []
+
     def note(self, text: str, style: str = "note") -> None:
-        self._put(Piece(style, text, NEVER))
+        self._put(Piece(NOTE, style, text, NEVER))
         self._out.flush()
 
     def text(self, kind: str, text: str, sequence: int) -> None:
-        self._put(Piece(kind, text, sequence))
+        self._put(Piece(kind, kind, text, sequence))
 
     def end_line(self) -> None:
         if self._column:
@@ -153,7 +165,7 @@ class Screen(Show):
             return
         for piece in tail:
             style = "void" if piece.sequence > after_sequence else piece.style
-            self._put(Piece(style, piece.text, NEVER))
+            self._put(Piece(piece.kind, style, piece.text, NEVER))
 
     def _back_to(self, tail: list[Piece]) -> bool:
         """Put the cursor where `tail` begins and clear from there; False if it is out of sight."""
@@ -169,21 +181,25 @@ class Screen(Show):
 
     def _put(self, piece: Piece) -> None:
         columns, _ = self._dimensions()
-        note = piece.sequence == NEVER and piece.style not in ("void",)
-        gap = self._gap(piece, note)
-        start = 0 if gap else self._column
-        body, column = wrapped(piece.text, start, min(columns, WIDEST))
-        end = "\n" if note else ""
+        gap, text = self._gap(piece.kind), self._fresh(piece)
+        body, column = wrapped(text, 0 if gap else self._column, min(columns, WIDEST))
+        end = "\n" if piece.kind == NOTE else ""
         self._out.write(f"{gap}{STYLES[piece.style]}{body}{RESET}{end}")
-        laid = Piece(piece.style, piece.text, piece.sequence, gap + body + end, self._column)
-        self._pieces.append(laid)
-        self._column = 0 if note else column
+        laid = gap + body + end
+        self._pieces.append(msgspec.structs.replace(piece, laid=laid, column=self._column))
+        self._column = 0 if end else column
 
-    def _gap(self, piece: Piece, note: bool) -> str:
-        if note or not self._pieces:
-            return "\n" if self._column else ""
-        same = self._pieces[-1].style == piece.style
-        return "\n\n" if self._column and not same else ""
+    def _gap(self, kind: str) -> str:
+        """What stands between the last piece and one of this kind."""
+        if not self._column or not self._pieces or self._pieces[-1].kind == kind:
+            return ""
+        return "\n" if kind == NOTE else "\n\n"
+
+    def _fresh(self, piece: Piece) -> str:
+        """The text without the blank before its first word, where it goes on below a note."""
+        if self._column or not self._pieces or self._pieces[-1].kind != NOTE:
+            return piece.text
+        return piece.text.removeprefix(" ")
 
     def _dimensions(self) -> tuple[int, int]:
         return self._size or shutil.get_terminal_size()

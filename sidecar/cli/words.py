@@ -76,15 +76,12 @@ def _goes_on(attempt: Attempt) -> str:
 
 def void(discarded: Discarded) -> str:
     """What a restart took back."""
-    parts = [
-        f"{len(text):,} characters of {kind}"
-        for kind, text in (
-            ("reasoning", discarded.reasoning),
-            ("answer", discarded.answer),
-            ("refusal", discarded.refusal),
-        )
-        if text
-    ]
+    given = (
+        ("reasoning", discarded.reasoning),
+        ("answer", discarded.answer),
+        ("refusal", discarded.refusal),
+    )
+    parts = [f"{len(text):,} characters of {kind}" for kind, text in given if text]
     parts += [count(discarded.tool_calls, "tool call")] if discarded.tool_calls else []
     return f"{' and '.join(parts)} above are void" if parts else "nothing above is void"
 

@@ -52,6 +52,7 @@ class Stage:
     async def ask(self, model: str, messages: Any) -> Told:
         """Stream one completion and show it as it comes. Raises HeadwayError."""
         attempts: list[Attempt] = []
+        self.show.begin()
         async with self.client.stream(model, messages, timeout_s=ASK_S, caller="demo") as stream:
             waiting = asyncio.create_task(self._tell_waiting())
             try:
