@@ -179,6 +179,12 @@ class Decoding:
         if failure is not None:
             self.fail(failure)
 
+    def _each(self, events: list[Event]) -> None:
+        for event in events:
+            self.on_event(event)
+            if self.done or self.failure is not None:
+                return
+
     def _over(self) -> bool:
         return self.done or self.failure is not None
 

@@ -38,6 +38,14 @@ def typed(data: bytes, decoder: msgspec.json.Decoder[T], shape: type[T]) -> T:
         return msgspec.json.decode(repaired, type=shape, strict=False)
 
 
+def repaired(data: bytes, decoder: msgspec.json.Decoder[T], shape: type[T]) -> T | None:
+    """As `typed`, for those who have tried the fast way already; None where nothing helps."""
+    try:
+        return typed(data, decoder, shape)
+    except ValueError:
+        return None
+
+
 def record(value: Any) -> dict[str, Any]:
     """`value` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}

@@ -15,6 +15,8 @@ TICKS_PER_NANO_USD = 10
 
 def count(value: Any) -> int:
     """`value` as a count of at least 0; 0 where it is none."""
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return value
     return known_count(value) or 0
 
 

@@ -70,7 +70,9 @@ class SseFramer:
             data = data.removeprefix(b"\n")
         if b"\r" in data:
             self._cr = data.endswith(b"\r")
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            # Splitting at one byte is many times faster than replacing two.
+            head, *rest = data.split(b"\r")
+            data = b"\n".join([head, *[part.removeprefix(b"\n") for part in rest]])
         return data
 
     def _buffered(self, data: bytes) -> list[Event]:

@@ -74,6 +74,7 @@ class Wire(Message):
 
 
 _DECODER = msgspec.json.Decoder(Wire)
+_decode = _DECODER.decode
 
 
 class MessagesDecoder(Decoding):
@@ -96,10 +97,13 @@ class MessagesDecoder(Decoding):
         if not event.data or self.failure is not None or event.data == b"[DONE]":
             return
         try:
-            wire = loose.typed(event.data, _DECODER, Wire)
-        except ValueError:
-            self.unreadable(event.data)
-            return
+            wire = _decode(event.data)
+        except (ValueError, RecursionError):
+            repaired = loose.repaired(event.data, _DECODER, Wire)
+            if repaired is None:
+                self.unreadable(event.data)
+                return
+            wire = repaired
         if wire.type == "content_block_delta" and wire.delta is not None:
             self._delta(wire.index, wire.delta)
             return

@@ -72,9 +72,19 @@ class Candidate(msgspec.Struct):
     finishReason: str | None = None
 
 
+class Counts(msgspec.Struct):
+    """`usageMetadata`, without its details by modality."""
+
+    promptTokenCount: Any = None
+    cachedContentTokenCount: Any = None
+    candidatesTokenCount: Any = None
+    thoughtsTokenCount: Any = None
+    toolUsePromptTokenCount: Any = None
+
+
 class Chunk(msgspec.Struct):
     candidates: list[Candidate] | None = None
-    usageMetadata: dict[str, Any] | None = None
+    usageMetadata: Counts | None = None
     promptFeedback: dict[str, Any] | None = None
     modelVersion: str | None = None
     responseId: str | None = None
@@ -82,16 +92,18 @@ class Chunk(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(Chunk)
+_decode = _DECODER.decode
 
 
 class GeminiDecoder(Decoding):
     """Chunks of a candidate, or one whole. The end of the body is the only end mark there is."""
 
-    __slots__ = ("_calls", "_partial", "_signed")
+    __slots__ = ("_calls", "_counts", "_partial", "_signed")
 
     def __init__(self, stream: bool, key: str = "") -> None:
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
         self._calls = ToolCalls()
+        self._counts: Counts | None = None
         self._partial: PartialArgs | None = None
         self._signed: dict[str, Any] = {}
 
@@ -101,19 +113,24 @@ class GeminiDecoder(Decoding):
         if not event.data or self.failure is not None:
             return
         try:
-            chunk = loose.typed(event.data, _DECODER, Chunk)
-        except ValueError:
-            self.unreadable(event.data)
-            return
+            chunk = _decode(event.data)
+        except (ValueError, RecursionError):
+            repaired = loose.repaired(event.data, _DECODER, Chunk)
+            if repaired is None:
+                self.unreadable(event.data)
+                return
+            chunk = repaired
         self._chunk(chunk)
 
     def _chunk(self, chunk: Chunk) -> None:
         report = self.report
         report.response_model = chunk.modelVersion or report.response_model
         report.response_id = chunk.responseId or report.response_id
-        if chunk.usageMetadata:
-            report.tool_input_tokens = count(chunk.usageMetadata.get("toolUsePromptTokenCount"))
-            self.tell_usage(*usage_of(chunk.usageMetadata))
+        counts = chunk.usageMetadata
+        if counts is not None and counts != self._counts:
+            self._counts = counts
+            report.tool_input_tokens = count(counts.toolUsePromptTokenCount)
+            self.tell_usage(*usage_of(counts))
         for candidate in chunk.candidates or []:
             if not candidate.index:
                 self._candidate(candidate)
@@ -200,14 +217,14 @@ class GeminiDecoder(Decoding):
             self.fail(errors.of_event({"error": error}, key=self._key))
 
 
-def usage_of(told: dict[str, Any]) -> tuple[Usage, bool]:
+def usage_of(told: Counts) -> tuple[Usage, bool]:
     """Normal usage: thoughts lie beside the candidates' count, tool input beside the prompt's."""
-    thoughts = known_count(told.get("thoughtsTokenCount"))
-    prompt = count(told.get("promptTokenCount"))
+    thoughts = known_count(told.thoughtsTokenCount)
+    prompt = count(told.promptTokenCount)
     return Usage(
-        input_tokens=prompt + count(told.get("toolUsePromptTokenCount")),
-        cached_input_tokens=min(count(told.get("cachedContentTokenCount")), prompt),
-        output_tokens=count(told.get("candidatesTokenCount")) + (thoughts or 0),
+        input_tokens=prompt + count(told.toolUsePromptTokenCount),
+        cached_input_tokens=min(count(told.cachedContentTokenCount), prompt),
+        output_tokens=count(told.candidatesTokenCount) + (thoughts or 0),
         reasoning_tokens=thoughts or 0,
     ), thoughts is not None
 

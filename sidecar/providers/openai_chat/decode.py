@@ -87,7 +87,7 @@ class ChatDecoder(Decoding):
         try:
             chunk = wire.decode(data)
         except (ValueError, RecursionError):
-            repaired = _repaired(data)
+            repaired = wire.repaired(data)
             if repaired is None:
                 self.unreadable(data)
                 return
@@ -98,7 +98,7 @@ class ChatDecoder(Decoding):
         """A whole document where a stream was asked for is decoded as what it is."""
         super().stray(lines)
         if self.failure is None and lines[:1] == b"{":
-            chunk = _repaired(lines)
+            chunk = wire.repaired(lines)
             if chunk is not None:
                 self._chunk(chunk, b"")
 
@@ -133,8 +133,8 @@ class ChatDecoder(Decoding):
 
     def _head(self, chunk: wire.Chunk) -> None:
         report = self.report
-        report.response_id = report.response_id or chunk.id or ""
-        report.response_model = chunk.model or ""
+        report.response_id = report.response_id or loose.text(chunk.id)
+        report.response_model = loose.text(chunk.model)
         if isinstance(chunk.provider, str):
             report.upstream = chunk.provider
 
@@ -159,22 +159,23 @@ class ChatDecoder(Decoding):
     def _reasoning(self, delta: wire.Delta) -> None:
         if self._source == "reasoning_content":
             text = delta.reasoning_content
-        elif self._source == "reasoning":
+        elif self._source == "reasoning" and type(delta.reasoning) is str:
             text = delta.reasoning
         else:
             text = self._choose(delta)
         if text:
             self._think.told_elsewhere()
             self.out.reasoning(text)
-        if delta.reasoning_details:
+        if type(delta.reasoning_details) is list:
             self._details.add(delta.reasoning_details)
 
     def _choose(self, delta: wire.Delta) -> str:
         """The text of the source this stream uses, or of the first that says anything."""
+        details = delta.reasoning_details
         said = {
             "reasoning_content": delta.reasoning_content or "",
-            "reasoning": delta.reasoning or "",
-            "reasoning_details": details_text(delta.reasoning_details or []),
+            "reasoning": loose.text(delta.reasoning),
+            "reasoning_details": details_text(details) if isinstance(details, list) else "",
         }
         if not self._source:
             self._source = next((name for name in self._fields if said.get(name)), "")
@@ -199,7 +200,7 @@ class ChatDecoder(Decoding):
 
     def _tool_calls(self, pieces: list[wire.ToolPiece]) -> None:
         for piece in pieces:
-            self._piece(piece.index, piece.id or "", piece.function or wire.Function())
+            self._piece(piece.index, str(piece.id or ""), piece.function or wire.Function())
 
     def _piece(self, place: int | None, id: str, function: wire.Function) -> None:
         arguments = function.arguments
@@ -247,13 +248,6 @@ class ChatDecoder(Decoding):
     def _failure_in(self, chunk: wire.Chunk) -> Failure:
         told = {"error": chunk.error} if chunk.error is not None else {"message": chunk.message}
         return errors.of_event(told, extra=self._quirks.error_causes, key=self._key)
-
-
-def _repaired(data: bytes) -> wire.Chunk | None:
-    try:
-        return wire.decode_loosely(data)
-    except ValueError:
-        return None
 
 
 def _thinking_text(thinking: list[wire.Part] | str) -> str:

@@ -5,56 +5,77 @@ from __future__ import annotations
 from typing import Any
 
 from sidecar.providers import signature
+from sidecar.providers.openai_chat.wire import Detail
 
 DIALECT = "openai-chat"
-# Fields that come in pieces; every other field is taken whole, the latest value counts.
-_GROWING = ("text", "summary")
-_OPAQUE = ("signature", "data")
+# Fields whose latest value counts; text and summary grow instead.
+_LATEST = ("data", "signature", "format", "id")
 MAX_ITEMS = 256
 
 
-def details_text(details: list[dict[str, Any]]) -> str:
+def details_text(details: list[Detail]) -> str:
     """The readable text in `details`: raw or summarised; encrypted items have none."""
-    texts = []
-    for item in details:
-        for name in _GROWING:
-            value = item.get(name)
-            if isinstance(value, str) and value:
-                texts.append(value)
-                break
-    return "".join(texts)
+    return "".join(_text(detail) for detail in details)
 
 
 class ReasoningDetails:
     """Fragments in, whole items out, merged by type and index in order of appearance."""
 
-    __slots__ = ("_items", "_packed")
+    __slots__ = ("_items", "_packed", "_parts")
 
     def __init__(self) -> None:
-        self._items: dict[tuple[str, str], dict[str, Any]] = {}
+        self._items: dict[tuple[str, str], Detail] = {}
+        self._parts: dict[tuple[str, str], list[str]] = {}
         self._packed = False
 
-    def add(self, fragments: list[dict[str, Any]]) -> None:
+    def add(self, fragments: list[Detail]) -> None:
         for fragment in fragments:
-            key = (str(fragment.get("type")), str(fragment.get("index", fragment.get("id"))))
+            place = fragment.index if fragment.index is not None else fragment.id
+            key = (str(fragment.type), str(place))
             item = self._items.get(key)
             if item is None:
-                if len(self._items) < MAX_ITEMS:
-                    self._items[key] = dict(fragment)
-                continue
-            for name, value in fragment.items():
-                if name in _GROWING and isinstance(value, str):
-                    item[name] = (item.get(name) or "") + value
-                elif value is not None:
-                    item[name] = value
+                if len(self._items) >= MAX_ITEMS:
+                    return
+                item = self._items[key] = fragment
+                self._parts[key] = []
+            elif item is not fragment:
+                _update(item, fragment)
+            self._parts[key].append(_text(fragment))
 
     def packed(self) -> str:
         """The signature that holds the items, once; "" if nothing in them is opaque.
 
         Plain text needs no signature: it is in the reasoning itself.
         """
-        opaque = any(item.get(name) for item in self._items.values() for name in _OPAQUE)
-        if self._packed or not opaque:
+        if self._packed or not any(_opaque(item) for item in self._items.values()):
             return ""
         self._packed = True
+        for key, item in self._items.items():
+            whole = "".join(self._parts[key])
+            if isinstance(item.text, str):
+                item.text = whole
+            elif isinstance(item.summary, str):
+                item.summary = whole
         return signature.pack(DIALECT, list(self._items.values()))
+
+
+def _text(detail: Detail) -> str:
+    for value in (detail.text, detail.summary):
+        if value and isinstance(value, str):
+            return value
+    return ""
+
+
+def _opaque(detail: Detail) -> bool:
+    return any(value and isinstance(value, str) for value in (detail.signature, detail.data))
+
+
+def _update(item: Detail, fragment: Detail) -> None:
+    """The latest value of each field counts, and nothing takes one back."""
+    for name in _LATEST:
+        value: Any = getattr(fragment, name)
+        if value:
+            setattr(item, name, value)
+    for name in ("text", "summary"):
+        if isinstance(getattr(fragment, name), str) and not isinstance(getattr(item, name), str):
+            setattr(item, name, "")

@@ -17,7 +17,7 @@ class Function(msgspec.Struct):
 
 class ToolPiece(msgspec.Struct):
     index: int | None = None
-    id: str | None = None
+    id: str | int | None = None
     function: Function | None = None
 
 
@@ -29,13 +29,28 @@ class Part(msgspec.Struct):
     thinking: list[Part] | str | None = None
 
 
+class Detail(msgspec.Struct):
+    """An item of `reasoning_details`, in pieces. What was not there is not there when it goes
+    back, and what was null is null."""
+
+    type: Any = msgspec.UNSET
+    index: Any = msgspec.UNSET
+    id: Any = msgspec.UNSET
+    text: Any = msgspec.UNSET
+    summary: Any = msgspec.UNSET
+    data: Any = msgspec.UNSET
+    signature: Any = msgspec.UNSET
+    format: Any = msgspec.UNSET
+
+
 class Delta(msgspec.Struct):
     """A delta, or the message of a synchronous answer."""
 
     content: str | list[Part] | None = None
     reasoning_content: str | None = None
-    reasoning: str | None = None
-    reasoning_details: list[dict[str, Any]] | None = None
+    # What is neither text nor a list of details is nothing that could be told.
+    reasoning: str | dict[str, Any] | None = None
+    reasoning_details: list[Detail] | dict[str, Any] | str | None = None
     tool_calls: list[ToolPiece] | None = None
     function_call: Function | None = None
     refusal: str | None = None
@@ -46,7 +61,6 @@ class Choice(msgspec.Struct):
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
-    native_finish_reason: str | None = None
 
 
 class XGroq(msgspec.Struct):
@@ -56,8 +70,8 @@ class XGroq(msgspec.Struct):
 class Chunk(msgspec.Struct):
     """`message` at the top is an error's, in documents that have no `error` object."""
 
-    id: str | None = None
-    model: str | None = None
+    id: Any = None
+    model: Any = None
     choices: list[Choice] | None = None
     usage: Any = None
     error: Any = None
@@ -70,6 +84,6 @@ _DECODER = msgspec.json.Decoder(Chunk)
 decode = _DECODER.decode
 
 
-def decode_loosely(data: bytes) -> Chunk:
-    """What `decode` refuses, where it can be repaired. Raises ValueError where it cannot."""
-    return loose.typed(data, _DECODER, Chunk)
+def repaired(data: bytes) -> Chunk | None:
+    """What `decode` refuses, where it can be repaired."""
+    return loose.repaired(data, _DECODER, Chunk)

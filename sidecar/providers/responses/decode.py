@@ -42,8 +42,8 @@ class Item(msgspec.Struct):
     name: str | None = None
     arguments: str | dict[str, Any] | None = None
     encrypted_content: str | None = None
-    summary: list[Content] | None = None
-    content: list[Content] | None = None
+    summary: list[Content] | str | None = None
+    content: list[Content] | str | None = None
 
 
 class Reply(msgspec.Struct):
@@ -72,6 +72,7 @@ class Wire(Reply):
 
 
 _DECODER = msgspec.json.Decoder(Wire)
+_decode = _DECODER.decode
 
 
 class ResponsesDecoder(Decoding):
@@ -93,10 +94,13 @@ class ResponsesDecoder(Decoding):
         if not event.data or self.failure is not None or event.data == b"[DONE]":
             return
         try:
-            wire = loose.typed(event.data, _DECODER, Wire)
-        except ValueError:
-            self.unreadable(event.data)
-            return
+            wire = _decode(event.data)
+        except (ValueError, RecursionError):
+            repaired = loose.repaired(event.data, _DECODER, Wire)
+            if repaired is None:
+                self.unreadable(event.data)
+                return
+            wire = repaired
         handler = _HANDLERS.get(wire.type)
         if handler is not None:
             handler(self, wire)
@@ -180,7 +184,9 @@ class ResponsesDecoder(Decoding):
         """Encrypted reasoning must go back as the item it was."""
         if not item.encrypted_content:
             return
-        summary = [{"type": "summary_text", "text": part.text or ""} for part in item.summary or []]
+        summary = [
+            {"type": "summary_text", "text": part.text or ""} for part in _parts(item.summary)
+        ]
         kept = {"type": "reasoning", "summary": summary, "at": self._calls.count}
         if item.id:
             kept["id"] = item.id
@@ -198,11 +204,11 @@ class ResponsesDecoder(Decoding):
 
     def _whole_item(self, index: int, item: Item) -> None:
         if item.type == "reasoning":
-            for part in item.summary or item.content or []:
+            for part in _parts(item.summary) or _parts(item.content):
                 self.out.reasoning(part.text or "")
             self._keep(item)
         elif item.type == "message":
-            for part in item.content or []:
+            for part in _parts(item.content):
                 if part.type == "refusal":
                     self.out.refusal(part.refusal or "")
                 else:
@@ -273,6 +279,10 @@ def _failed(error: Any, status: str, key: str) -> Failure:
     if error is not None:
         return errors.of_event({"error": error}, key=key)
     return Failure(Cause.SERVER_ERROR, "the provider broke the response off", code=status[:80])
+
+
+def _parts(content: list[Content] | str | None) -> list[Content]:
+    return [Content(text=content)] if isinstance(content, str) else content or []
 
 
 def _arguments(item: Item) -> str:

@@ -10,7 +10,7 @@ import pytest
 from sidecar.core.events import Answer, FinishReason, Reasoning, ToolCall
 from sidecar.core.failure import Cause
 from sidecar.providers import signature
-from sidecar.providers.gemini.decode import usage_of
+from sidecar.providers.gemini.decode import Counts, usage_of
 from tests.providers.streams import decoded, event
 
 
@@ -138,13 +138,13 @@ def test_signatures_are_kept_with_the_part_they_came_on() -> None:
 
 def test_thoughts_lie_beside_the_candidates_count() -> None:
     usage, itemised = usage_of(
-        {
-            "promptTokenCount": 10,
-            "cachedContentTokenCount": 4,
-            "candidatesTokenCount": 5,
-            "thoughtsTokenCount": 7,
-            "toolUsePromptTokenCount": 3,
-        }
+        Counts(
+            promptTokenCount=10,
+            cachedContentTokenCount=4,
+            candidatesTokenCount=5,
+            thoughtsTokenCount=7,
+            toolUsePromptTokenCount=3,
+        )
     )
     assert (usage.input_tokens, usage.cached_input_tokens) == (13, 4)
     assert (usage.output_tokens, usage.reasoning_tokens) == (12, 7)
