@@ -75,9 +75,11 @@ async def run(
         if failure is not None:
             flight.failed(failure)
             return
-        for event in flight.last_events():
-            yield event
+        owed = flight.last_events()
+        # Settled before the caller may go away: a clause of a try does not guard its siblings.
         flight.completed()
+        for event in owed:
+            yield event
     except BaseException:
         flight.abandoned()
         raise
@@ -97,7 +99,17 @@ def deadline_passed(session: Session) -> RequestFailed:
 class _Flight:
     """The state of one attempt in the air."""
 
-    __slots__ = ("_decoder", "_joint", "_lease", "_parts", "_plan", "_reply", "_session", "_settle")
+    __slots__ = (
+        "_budget",
+        "_decoder",
+        "_joint",
+        "_lease",
+        "_parts",
+        "_plan",
+        "_reply",
+        "_session",
+        "_settle",
+    )
 
     def __init__(self, parts: Parts, session: Session, lease: Lease, trace: RequestTrace) -> None:
         able = parts.abilities.of(lease.line.target)
@@ -110,6 +122,7 @@ class _Flight:
         self._reply: Reply | None = None
         self._decoder: Decoder | None = None
         self._settle = Settlement(parts, session, lease, plan, trace)
+        self._budget = self._settle.budget()
 
     async def events(self, watchdog: Watchdog) -> AsyncGenerator[Event, None]:
         """Everything the caller gets of this attempt, in order. Raises what went wrong."""
@@ -139,12 +152,18 @@ class _Flight:
                 watchdog.enter(self._stage(deltas[-1], decoder))
             elif decoder.report.finish_reason is not None:
                 watchdog.enter(Stage.TAIL)
-            if decoder.failure is not None:
-                raise AttemptFailed(decoder.failure)
+            self._judge(decoder)
             if decoder.done or not data:
                 break
         if not self._plan.announced:
             yield self._session.announce(self._plan)
+
+    def _judge(self, decoder: Decoder) -> None:
+        """Raise what ends the attempt now: its failure, or the caller's bound on the cost."""
+        if decoder.failure is not None:
+            raise AttemptFailed(decoder.failure)
+        if self._budget is not None:
+            self._budget.check(*decoder.pieces)
 
     def last_events(self) -> list[Event]:
         """What is still owed when the tail was cut short: the end of the seam, the event."""
@@ -177,6 +196,8 @@ class _Flight:
 
     def _call(self) -> Call:
         line, plan = self._lease.line, self._plan
+        if self._budget is not None:
+            self._budget.check(0, 0)
         http = line.dialect.encode(
             self._completion(),
             line.profile,
@@ -210,11 +231,7 @@ class _Flight:
         wall_ns = self._parts.clock.wall_ns()
         self._settle.refused(status, headers, body)
         failure = line.dialect.failure(status, headers, body, line.profile, wall_ns)
-        if failure.cause is Cause.REQUEST_REFUSED and self._plan.start.prefix is not None:
-            # A target that takes no prefix says so in many ways; the same request without one
-            # tells whether the request itself is at fault.
-            return msgspec.structs.replace(failure, cause=Cause.PREFIX_REFUSED)
-        return failure
+        return _about_prefix(failure, sent=self._plan.start.prefix is not None)
 
     def failure_of(self, error: Exception) -> Failure | None:
         """The failure that `error` means; None where the stream was whole all the same."""
@@ -247,3 +264,14 @@ class _Flight:
 
     def abandoned(self) -> None:
         self._settle.abandoned(Outcome.ABANDONED)
+
+
+def _about_prefix(failure: Failure, *, sent: bool) -> Failure:
+    """Whose prefix a refusal is about. A target that takes none says so in many ways; the same
+    request without ours tells whether the request is at fault. Where we `sent` none, the caller's
+    own last turn was one, and asking again would bring the same refusal."""
+    if failure.cause is Cause.REQUEST_REFUSED and sent:
+        return msgspec.structs.replace(failure, cause=Cause.PREFIX_REFUSED)
+    if failure.cause is Cause.PREFIX_REFUSED and not sent:
+        return msgspec.structs.replace(failure, cause=Cause.REQUEST_REFUSED)
+    return failure

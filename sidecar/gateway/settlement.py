@@ -13,6 +13,7 @@ from sidecar.core.money import FREE, cost_of
 from sidecar.core.money import Cost as Money
 from sidecar.core.usage import NOTHING, Usage
 from sidecar.failover.session import Finish, Plan, Session
+from sidecar.gateway.budget import Budget
 from sidecar.gateway.lease import Lease
 from sidecar.gateway.parts import Parts
 from sidecar.gateway.teacher import TOO_MANY
@@ -83,6 +84,15 @@ class Settlement:
     def traceparent(self) -> str:
         return self._trace.traceparent
 
+    def budget(self) -> Budget | None:
+        """The watch over the caller's bound, if it set one."""
+        most = self._session.request.completion.max_cost_nano_usd
+        if most is None:
+            return None
+        prompt = self._lease.want.cost.input_tokens
+        price = self._quote(Usage(prompt)).price
+        return Budget(self._session, price, prompt, most)
+
     def dispatched(self, dropped: tuple[str, ...]) -> None:
         """The request is about to go out; from here on it may be billed."""
         self._dispatched = True
@@ -138,7 +148,7 @@ class Settlement:
 
     def completed(self) -> None:
         lease, now = self._lease, self._parts.clock.now()
-        self._parts.ring.succeeded(lease.key, lease.line.target.model)
+        self._parts.ring.succeeded(lease.key, lease.line.target.model, self._began)
         lease.line.breaker.succeeded(lease.generation, now)
         assert self._decoder is not None
         report = self._decoder.report

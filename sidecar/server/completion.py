@@ -90,7 +90,8 @@ class CompletionDoor:
 
         def begin() -> AsyncGenerator[Event, None]:
             request = self._request(request_id, completion, context.time_remaining())
-            trace = self._trace(request, method, metadata)
+            transport = "unix" if context.peer().startswith("unix") else "tcp"
+            trace = self._trace(request, method, metadata, transport)
             return self._gateway.stream(request, trace)
 
         if not request_id:
@@ -108,7 +109,7 @@ class CompletionDoor:
         )
 
     def _trace(
-        self, request: Request, method: str, metadata: dict[str, str | bytes]
+        self, request: Request, method: str, metadata: dict[str, str | bytes], transport: str
     ) -> RequestTrace:
         completion = request.completion
         return self._telemetry.request(
@@ -121,6 +122,7 @@ class CompletionDoor:
             streaming=method == STREAM,
             completion=completion,
             request_id=request.id,
+            transport=transport,
             now_ns=self._clock.wall_ns(),
         )
 
