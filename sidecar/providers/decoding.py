@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Protocol
 
 import msgspec
@@ -63,7 +64,7 @@ class DocumentFramer:
         return [Event(whole)] if whole else []
 
 
-class Decoding:
+class Decoding(abc.ABC):
     """The frame of a decoder. A dialect fills in `on_event`, and `on_end` if it holds text back.
 
     It tells what it finds through `out`, `finish` and `fail`, and may set `done`.
@@ -130,10 +131,11 @@ class Decoding:
         self.done = self.failure is None
         return self.out.take()
 
+    @abc.abstractmethod
     def on_event(self, event: Event) -> None:
-        raise AssertionError("a dialect fills this in")
+        """Take one event of the body."""
 
-    def on_end(self) -> None:
+    def on_end(self) -> None:  # noqa: B027 - most dialects hold nothing back
         """The body is over: give out what was held back."""
 
     def finish(self, native: str, reason: FinishReason) -> None:

@@ -79,6 +79,7 @@ class Quirks(msgspec.Struct, frozen=True):
 class ModelProfile(msgspec.Struct, frozen=True):
     """One family of models. `upstream` is the name sent, "" for the name asked for.
 
+    `resume`: "prefill" takes a partial answer, "prefix" a partial chain of thought as well.
     `reasoning`: it can think. `thinking` None: by request; True or False: fixed by the name.
     `context_tokens` and `max_output_tokens` are None where nobody told.
     `quirks` overrides fields of the provider's quirks.

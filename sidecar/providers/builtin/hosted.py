@@ -33,11 +33,11 @@ MISTRAL = ProviderProfile(
         error_causes={"1300": "RATE_LIMITED"},
     ),
     models=(
-        ("magistral*", ModelProfile(reasoning=True, resume="prefix", thinking=True)),
-        ("mistral-small*", ModelProfile(reasoning=True, resume="prefix")),
-        ("mistral-medium*", ModelProfile(reasoning=True, resume="prefix")),
+        ("magistral*", ModelProfile(reasoning=True, resume="prefill", thinking=True)),
+        ("mistral-small*", ModelProfile(reasoning=True, resume="prefill")),
+        ("mistral-medium*", ModelProfile(reasoning=True, resume="prefill")),
     ),
-    default_model=ModelProfile(resume="prefix"),
+    default_model=ModelProfile(resume="prefill"),
 )
 GROQ = ProviderProfile(
     name="groq",
