@@ -38,14 +38,15 @@ class Transcript:
     def add(self, delta: Delta) -> None:
         """Append one delta; the phase is that of the newest delta with content."""
         if isinstance(delta, Answer):
-            self._answer.append(delta.text)
-            self.phase = Phase.ANSWER
+            if delta.text:
+                self._answer.append(delta.text)
+                self.phase = Phase.ANSWER
         elif isinstance(delta, Reasoning):
             self._add_reasoning(delta)
         elif isinstance(delta, ToolCall):
             self._calls.setdefault(delta.index, _Call()).add(delta)
             self.phase = Phase.TOOL_CALL
-        else:
+        elif delta.text:
             self._refusal.append(delta.text)
             self.phase = Phase.REFUSAL
 

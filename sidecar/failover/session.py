@@ -258,7 +258,7 @@ class Session:
         """Take note of a failed attempt and decide what its target may still be asked."""
         self.failures.append((plan.rank, failure))
         standing = self._standings[plan.rank]
-        if failure.cause is Cause.PREFIX_REFUSED:
+        if failure.cause is Cause.PREFIX_REFUSED and standing.takes_prefix:
             standing.takes_prefix = False
             return
         {

@@ -71,13 +71,20 @@ class Admission:
         turns = self._lines.get(route)
         if turns is None:
             turns = self._lines[route] = _Turns(self.most_waiting)
-        await turns.wait(request, work_s, self._clock.now())
+        try:
+            await turns.wait(request, work_s, self._clock.now())
+        finally:
+            self._forget(route)
 
     def pass_turn(self, route: str) -> None:
         """The head has what it waited for, or gave up: the next one's turn."""
-        turns = self._lines[route]
-        turns.next()
-        if turns.idle:
+        self._lines[route].next()
+        self._forget(route)
+
+    def _forget(self, route: str) -> None:
+        """A line with nobody in it is not kept: callers may name any model of a provider."""
+        turns = self._lines.get(route)
+        if turns is not None and turns.idle:
             del self._lines[route]
 
     def waiting(self) -> dict[str, tuple[int, float]]:

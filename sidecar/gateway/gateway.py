@@ -146,11 +146,11 @@ def input_bytes(completion: Completion) -> int:
     """UTF-8 bytes of the prompt, for the estimate of its tokens; an image counts as a fixed lot."""
     size = 0
     for message in completion.messages:
-        size += len(message.reasoning)
+        size += len(message.reasoning.encode())
         for part in message.content:
             size += len(part.text.encode()) if isinstance(part, Text) else IMAGE_BYTES
         for call in message.tool_calls:
-            size += len(call.name) + len(call.arguments)
+            size += len(call.name) + len(call.arguments.encode())
     return size
 
 

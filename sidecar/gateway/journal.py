@@ -96,6 +96,7 @@ class Journals:
         self._policy = policy
         self._cache = cache
         self._journals: dict[str, Journal] = {}
+        self._closing = False
 
     def __len__(self) -> int:
         return len(self._journals)
@@ -126,10 +127,15 @@ class Journals:
 
     async def aclose(self) -> None:
         """Cancel what still runs, and wait for it to be settled."""
-        tasks = [j.task for j in self._journals.values() if j.task is not None]
+        self._closing = True
+        journals = list(self._journals.values())
+        tasks = [journal.task for journal in journals if journal.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for journal in journals:
+            if not journal.over:  # its task was cancelled before its first step
+                journal.close(_draining())
         self._journals.clear()
 
     async def _replay(self, request_id: str) -> Journal | None:
@@ -174,7 +180,12 @@ class Journals:
         except RequestFailed as error:
             journal.close(error)
         except asyncio.CancelledError:
-            journal.close(_abandoned(request_id))
+            journal.close(_draining() if self._closing else _abandoned(request_id))
+        except BaseException:
+            # A fault of ours: whoever reads must not wait for ever for what will not come.
+            journal.close(_broken(request_id))
+            self._journals.pop(request_id, None)
+            raise
         else:
             journal.close(None)
         finally:
@@ -183,9 +194,13 @@ class Journals:
         await self._keep(request_id, journal)
 
     async def _keep(self, request_id: str, journal: Journal) -> None:
-        """Hand a finished journal to the cache. Readers still at it keep their own hold."""
-        data = tape.encode(journal.digest, journal.events, journal.error)
-        await self._cache.set(_key(request_id), data, self._policy.keep_s)
+        """Hand a finished journal to the cache. Readers still at it keep their own hold.
+
+        One that ended with "try again later" is not kept: whoever does so means a new try.
+        """
+        if journal.error is None or journal.error.retry_after_s is None:
+            data = tape.encode(journal.digest, journal.events, journal.error)
+            await self._cache.set(_key(request_id), data, self._policy.keep_s)
         self._journals.pop(request_id, None)
 
     async def _watch(self, journal: Journal) -> None:
@@ -195,7 +210,10 @@ class Journals:
         while True:
             await asyncio.sleep(period_s)
             now = self._clock.now()
-            alone_since = None if journal.readers else (alone_since or now)
+            if journal.readers:
+                alone_since = None
+            elif alone_since is None:
+                alone_since = now
             if alone_since is not None and now - alone_since >= self._policy.linger_s:
                 if journal.task is not None:
                     journal.task.cancel()
@@ -230,6 +248,23 @@ def _other(request_id: str) -> RequestFailed:
 def _abandoned(request_id: str) -> RequestFailed:
     return RequestFailed(
         Reason.NOT_REPLAYABLE,
-        f"stream {request_id} was given up because nobody read it; send the request anew",
+        f"stream {request_id} was given up because nobody read it; send the request anew "
+        "with another request_id",
+        metadata={"request_id": request_id},
+    )
+
+
+def _draining() -> RequestFailed:
+    return RequestFailed(
+        Reason.DRAINING,
+        "the daemon is shutting down and the stream was cut; send the request to its successor",
+        retry_after_s=1.0,
+    )
+
+
+def _broken(request_id: str) -> RequestFailed:
+    return RequestFailed(
+        Reason.INTERNAL,
+        f"stream {request_id} ended by a fault of the daemon; its log says which",
         metadata={"request_id": request_id},
     )

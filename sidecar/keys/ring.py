@@ -39,8 +39,10 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Rest(msgspec.Struct):
-    """Why somebody rests. `until` in loop seconds; `disabled` rests end only by a good probe."""
+    """Why somebody rests. `since` (the last failure) and `until` in loop seconds; `disabled` rests
+    end only by a good probe. `strikes` counts failed rests in a row."""
 
+    since: float
     until: float
     cause: Cause
     disabled: bool = False
@@ -104,10 +106,16 @@ class KeyRing:
             if rest is not None and rest.disabled:
                 rest.probing_until = now + PROBE_LEASE_S
 
-    def succeeded(self, key: Key, model: str) -> None:
-        """A provider accepted the key: whatever it rested for is over."""
+    def succeeded(self, key: Key, model: str, began: float) -> None:
+        """A provider accepted the key: whatever it rested for is over.
+
+        `began`: when the attempt was admitted, loop seconds. One that was in the air already when
+        a rest began says nothing about it.
+        """
         for scope in _scopes(key, model) if self._rests else ():
-            self._rests.pop(scope, None)
+            rest = self._rests.get(scope)
+            if rest is not None and began > rest.since:
+                del self._rests[scope]
 
     def excluded(self, key: Key, model: str) -> None:
         """The attempt proved nothing: a probe in flight makes room for another."""
@@ -122,13 +130,7 @@ class KeyRing:
         if scope is None:
             self.excluded(key, model)
             return
-        old = self._rests.get(scope)
-        strikes = old.strikes + 1 if old else 1
-        disabled = failure.cause in DISABLING or (old is not None and old.disabled)
-        until = now + _rest_s(failure, strikes)
-        if old is not None and old.until > until:
-            until = old.until
-        self._rests[scope] = Rest(until, failure.cause, disabled, strikes)
+        self._rests[scope] = _rested(self._rests.get(scope), failure, now)
 
     def resting(self, now: float) -> list[tuple[str, Rest]]:
         """Everything that rests now, by its scope as text, for `GetStatus`."""
@@ -161,6 +163,19 @@ def _blamed(key: Key, model: str, failure: Failure) -> tuple[str, ...] | None:
         Blame.KEY: own,
         Blame.KEY_MODEL: own_model,
     }.get(failure.verdict.blame)
+
+
+def _rested(old: Rest | None, failure: Failure, now: float) -> Rest:
+    """The rest after `failure`. What was in the air together fails together: as long as the old
+    rest lasts, another failure is no further strike."""
+    if old is None:
+        disabled = failure.cause in DISABLING
+        return Rest(now, now + _rest_s(failure, 1), failure.cause, disabled, 1)
+    strikes = old.strikes + 1 if old.until <= now else old.strikes
+    # A disabled scope stays so whatever else it meets, and for the reason that disabled it.
+    cause = old.cause if old.disabled and failure.cause not in DISABLING else failure.cause
+    until = max(old.until, now + _rest_s(failure, strikes))
+    return Rest(now, until, cause, old.disabled or cause in DISABLING, strikes)
 
 
 def _rest_s(failure: Failure, strikes: int) -> float:
