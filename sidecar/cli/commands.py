@@ -149,6 +149,115 @@ def chat(
 
 
 @app.command()
+def check(config: ConfigFile = None) -> None:
+    """Check a configuration and print what it means. Exit code 2 if it cannot be used."""
+    from sidecar.cli.check import run
+
+    run(config, os.environ)
+
+
+@app.command()
+def status(
+    target: Target = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, once a second.")] = False,
+) -> None:
+    """Print what a daemon does, and for everything that has to wait until when and why."""
+    from sidecar.cli.status import run
+
+    client, address = _client(target)
+    with client:
+        run(client, address, watch)
+
+
+@app.command()
+def usage(
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="24h, or a date or time (UTC).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="As --since.")] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="GROUPS",
+            help="With commas: caller, provider, model, key, outcome, hour, day, label:NAME.",
+        ),
+    ] = "provider,model",
+    caller: Annotated[str, typer.Option(help="Of this caller alone.")] = "",
+    provider: Annotated[str, typer.Option(help="Of this provider alone.")] = "",
+    model: Annotated[str, typer.Option(help="Of this model alone.")] = "",
+    key: Annotated[str, typer.Option(help="Of this key alone.")] = "",
+    ledger: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Read this ledger file; no daemon has to run."),
+    ] = None,
+    target: Target = None,
+) -> None:
+    """Print what was spent, from a daemon or from its ledger file."""
+    from sidecar.cli import usage as command
+    from sidecar.core.clock import system_wall_ns
+
+    now_ns = system_wall_ns()
+    asked = command.Asked(
+        since_ns=command.moment_from(since, now_ns),
+        until_ns=command.moment_from(until, now_ns),
+        groups=command.groups_from(by),
+        caller=caller,
+        provider=provider,
+        model=model,
+        key=key,
+    )
+    if ledger is not None:
+        command.from_file(ledger, asked)
+        return
+    client, address = _client(target)
+    with client:
+        command.from_daemon(client, address, asked)
+
+
+@app.command()
+def models(target: Target = None) -> None:
+    """Print the routes and targets that a daemon may be asked for."""
+    from sidecar.cli.listing import models as run
+
+    client, address = _client(target)
+    with client:
+        run(client, address)
+
+
+@app.command()
+def providers() -> None:
+    """Print the providers that are built in: a configuration needs only keys for them."""
+    from sidecar.cli.listing import providers as run
+
+    run()
+
+
+@app.command()
+def reload(target: Target = None) -> None:
+    """Let a daemon read its configuration and keys anew. Exit code 2 if it refuses them."""
+    from sidecar.cli.operate import reload as run
+
+    client, address = _client(target)
+    with client:
+        run(client, address)
+
+
+@app.command()
+def drain(
+    target: Target = None,
+    grace: Annotated[
+        str | None, typer.Option(callback=_duration, help="For running requests, such as 25s.")
+    ] = None,
+) -> None:
+    """Let a daemon finish what it does, take nothing new, and end."""
+    from sidecar.cli.operate import drain as run
+
+    client, address = _client(target)
+    with client:
+        run(client, address, None if grace is None else float(grace))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from importlib import metadata

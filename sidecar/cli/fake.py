@@ -16,12 +16,16 @@ def run(
     pace_ms: float,
     listing: bool,
 ) -> None:
-    """Serve until interrupted. Raises Failed."""
+    """Serve until interrupted, or only print what names of models can say. Raises Failed."""
+    if listing:
+        main(show=True)
+        return
     try:
-        main(host, port, key, limit, price, model, pace_ms, show=listing)
+        main(host, port, key, limit, price, model, pace_ms)
     except ValueError as error:
         raise Failed(str(error), code=MISUSED) from None
-    except OSError as error:
+    except OSError:
         raise Failed(
-            f"cannot listen on {host}:{port}: {error.strerror}", "choose another --port"
+            f"cannot listen on {host}:{port}: in use, or not an address of this host",
+            "choose another --port, or 0 for any that is free",
         ) from None

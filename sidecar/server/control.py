@@ -113,7 +113,7 @@ class ControlDoor:
             self._check(context)
             report = await self._operator.usage(_query(message))
             return control_pb2.GetUsageResponse(
-                rows=[_row(row) for row in report.rows], total=_row(report.total)
+                rows=[usage_row(row) for row in report.rows], total=usage_row(report.total)
             )
 
     async def list_models(
@@ -212,7 +212,7 @@ def _query(message: control_pb2.GetUsageRequest) -> UsageQuery:
     )
 
 
-def _row(row: UsageRow) -> control_pb2.UsageRow:
+def usage_row(row: UsageRow) -> control_pb2.UsageRow:
     group = dict(row.group)
     out = control_pb2.UsageRow(
         caller=str(group.get("caller", "")),

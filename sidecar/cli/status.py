@@ -1,0 +1,179 @@
+"""`headway status`: what a daemon does; for everything that is "not now", until when and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from headway import Client, HeadwayError
+from headway.v1 import status_pb2
+
+from sidecar.cli.advice import failed
+from sidecar.cli.table import table
+from sidecar.cli.words import count, span
+
+WATCH_S = 1.0
+READY = "ready"
+STATES = {
+    status_pb2.SERVING_STATE_STARTING: "starting",
+    status_pb2.SERVING_STATE_SERVING: "serving",
+    status_pb2.SERVING_STATE_DRAINING: "draining",
+}
+STORES = {
+    status_pb2.STORE_MODE_MEMORY: "limits in memory",
+    status_pb2.STORE_MODE_REDIS: "limits in Redis",
+    status_pb2.STORE_MODE_REDIS_LOST: "Redis is lost: keeping to a safe share",
+}
+BREAKERS = {
+    status_pb2.BREAKER_STATE_CLOSED: "closed",
+    status_pb2.BREAKER_STATE_OPEN: "open",
+    status_pb2.BREAKER_STATE_HALF_OPEN: "half-open",
+}
+
+
+def run(client: Client, target: str, watch: bool) -> None:
+    """Print the state once, or again and again until interrupted. Raises Failed."""
+    try:
+        if not watch:
+            print("\n".join(page(client.status())))
+        elif sys.stdout.isatty():
+            _live(client)
+        else:
+            for state in client.watch_status(WATCH_S):
+                print("\n".join(page(state)), end="\n\n", flush=True)
+    except HeadwayError as error:
+        raise failed(error, target) from None
+
+
+def _live(client: Client) -> None:
+    """The page in place, until interrupted."""
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(screen=True, auto_refresh=False) as live:
+        for state in client.watch_status(WATCH_S):
+            live.update(Text("\n".join(page(state)), no_wrap=True), refresh=True)
+
+
+def page(state: status_pb2.DaemonStatus) -> list[str]:
+    """The whole state as lines."""
+    sections = (
+        (_targets(state), "targets"),
+        (_keys(state), "keys"),
+        (_buckets(state), "limits"),
+        (_queues(state), "queues"),
+    )
+    body = [line for lines, title in sections if lines for line in ("", title.upper(), *lines)]
+    return [*_head(state), *body]
+
+
+def _head(state: status_pb2.DaemonStatus) -> Iterator[str]:
+    up_s = _between(state.started, state.time)
+    yield (
+        f"headway {state.version}, {STATES.get(state.state, 'unknown')} for {span(up_s)}, "
+        f"configuration {state.config.version}, {STORES.get(state.store.mode, 'limits unknown')}"
+    )
+    streams = state.streams
+    yield (
+        f"{count(streams.active, 'request')} in flight, {streams.waiting:,} of them waiting; "
+        f"{streams.requests:,} since the start"
+    )
+    for error in state.config.errors:
+        where = f"{error.path}: " if error.path else ""
+        refused = "refused, the old one stays" if state.config.HasField("refused") else "loaded"
+        yield f"! configuration {refused}: {where}{error.message}"
+
+
+def _targets(state: status_pb2.DaemonStatus) -> list[str]:
+    breakers = {breaker.id: breaker for breaker in state.breakers}
+    rows = [
+        [
+            f"{target.provider}/{target.model}",
+            ", ".join(target.routes) or "-",
+            _now_or(target, state.time),
+            str(target.in_flight),
+            _breaker(breakers.get(f"{target.provider}/{target.model}")),
+        ]
+        for target in state.targets
+    ]
+    return _table(("target", "routes", "state", "in flight", "breaker"), rows, "   r")
+
+
+def _breaker(breaker: status_pb2.BreakerStatus | None) -> str:
+    if breaker is None:
+        return "-"
+    failures = f", {count(breaker.failures, 'failure')} in a row" if breaker.failures else ""
+    return BREAKERS.get(breaker.state, "unknown") + failures
+
+
+def _keys(state: status_pb2.DaemonStatus) -> list[str]:
+    rows = [
+        [
+            f"{key.provider}/{key.account}/{key.alias}",
+            _now_or(key, state.time),
+            str(key.in_flight),
+            f"{span(_between(key.last_used, state.time))} ago"
+            if key.HasField("last_used")
+            else "never",
+            key.last_failure or "-",
+        ]
+        for key in state.keys
+    ]
+    return _table(("key", "state", "in flight", "last used", "last failure"), rows, "  r")
+
+
+def _buckets(state: status_pb2.DaemonStatus) -> list[str]:
+    rows = [
+        [
+            bucket.id,
+            f"{bucket.limit:,}" + (_per(bucket) if bucket.HasField("per") else " at a time"),
+            f"{bucket.free_now:,}",
+            f"in {span(max(_between(state.time, bucket.next_free_at), 0.0))}"
+            if bucket.HasField("next_free_at")
+            else "now",
+            str(bucket.waiting),
+            "told by the provider" if bucket.source == status_pb2.BUCKET_SOURCE_LEARNED else "",
+        ]
+        for bucket in state.buckets
+    ]
+    head = ("limit", "allows", "free", "next", "waiting", "")
+    return _table(head, rows, "  r r")
+
+
+def _per(bucket: status_pb2.BucketStatus) -> str:
+    return f" per {span(bucket.per.ToNanoseconds() / 1e9)}, burst {bucket.burst:,}"
+
+
+def _queues(state: status_pb2.DaemonStatus) -> list[str]:
+    rows = [
+        [
+            queue.id,
+            f"{queue.waiting:,} of {queue.capacity:,}",
+            span(queue.oldest_waited.ToNanoseconds() / 1e9) if queue.waiting else "-",
+            span(queue.expected_wait.ToNanoseconds() / 1e9)
+            if queue.HasField("expected_wait")
+            else "none",
+        ]
+        for queue in state.queues
+    ]
+    return _table(("queue", "waiting", "oldest", "wait for one more"), rows, "")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str) -> list[str]:
+    return [f"  {line}" for line in table(head, rows, right)] if rows else []
+
+
+def _now_or(thing: status_pb2.TargetStatus | status_pb2.KeyStatus, now: Timestamp) -> str:
+    """Ready, or why not and until when."""
+    if not thing.HasField("not_now"):
+        return READY
+    stands = thing.not_now
+    if not stands.HasField("until"):
+        return f"{stands.reason}, until something is changed"
+    return f"{stands.reason}, for {span(max(_between(now, stands.until), 0.0))} more"
+
+
+def _between(first: Timestamp, last: Timestamp) -> float:
+    """Seconds from one moment to another."""
+    return float(last.ToNanoseconds() - first.ToNanoseconds()) / 1e9

@@ -1,0 +1,257 @@
+"""What a configuration means, in words: what it listens on, whom it calls, what its limits let
+through, what may be waited for. Pure: whether a key can be read, and what a model costs, is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from sidecar.config.durations import seconds
+from sidecar.config.limits import ResolvedLimit
+from sidecar.config.resolve import Resolved, ResolvedAccount, ResolvedProvider
+from sidecar.config.schema import KeySource
+from sidecar.core.money import Price
+from sidecar.core.target import Phases, Resume, Route, Target
+from sidecar.ledger.prices import Quote
+from sidecar.limits.bucket import Dimension, admitted_within, warning
+
+# provider and model to the price now; path of a key to why it cannot be read, "" if it can.
+QuoteOf = Callable[[str, str], Quote]
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One statement, and what there is to say about it. `warns`: somebody should look at it."""
+
+    text: str
+    below: tuple[Point, ...] = ()
+    warns: bool = False
+
+
+RESUMES = {
+    Resume.PREFIX: "a broken stream is continued, in the reasoning and in the answer",
+    Resume.PREFILL: "a broken answer is continued, broken reasoning begins anew",
+    Resume.NONE: "a broken stream begins anew",
+}
+INTERRUPTIONS = {
+    "resume": "continued where the target can, else begun anew",
+    "restart": "begun anew",
+    "fail": "ended with an error",
+}
+UNITS = {
+    Dimension.REQUESTS: "requests",
+    Dimension.TOKENS: "tokens",
+    Dimension.INPUT_TOKENS: "input tokens",
+    Dimension.OUTPUT_TOKENS: "output tokens",
+}
+CLASSES = {"reasoning": "for requests that reason", "plain": "for requests that do not reason"}
+
+
+def explain(resolved: Resolved, unreadable: Mapping[str, str], quote: QuoteOf) -> tuple[Point, ...]:
+    """Everything that is worth knowing before a start.
+
+    `unreadable` has the path of each key that cannot be read, such as
+    providers.deepseek.accounts.a.keys.a1, and why. `quote` gives a model's price now.
+    """
+    return (
+        Point("listens on", tuple(_doors(resolved))),
+        Point("keeps", tuple(_keeps(resolved))),
+        Point("providers", tuple(_provider(p, unreadable) for p in resolved.providers.values())),
+        Point("routes", tuple(_routes(resolved, quote))),
+    )
+
+
+def _doors(resolved: Resolved) -> Iterator[Point]:
+    config = resolved.config
+    for address in config.listen:
+        if address.startswith("unix:"):
+            yield Point(f"{address}, mode {config.server.socket_mode}")
+        elif config.server.public:
+            yield Point(f"{address}, callers from other hosts allowed", warns=_open(resolved))
+        else:
+            yield Point(f"{address}, this host alone")
+    if config.health:
+        yield Point(f"{config.health}, for probes alone")
+    if config.server.caller_tokens:
+        names = ", ".join(token.name for token in config.server.caller_tokens)
+        yield Point(f"callers must show one of these tokens: {names}")
+
+
+def _open(resolved: Resolved) -> bool:
+    return not resolved.config.server.caller_tokens
+
+
+def _keeps(resolved: Resolved) -> Iterator[Point]:
+    config = resolved.config
+    if config.store == "memory":
+        yield Point("limits in memory: they are this daemon's own, not shared with other pods")
+    else:
+        yield Point("limits in Redis, shared by all daemons that name it")
+    if config.ledger.path:
+        yield Point(f"the ledger in {config.ledger.path}, for {_span(seconds(config.ledger.keep))}")
+    else:
+        yield Point("the ledger in memory: it is gone when the daemon ends", warns=True)
+    telemetry = config.telemetry
+    if telemetry.otlp_endpoint:
+        share = "all" if telemetry.sample_ratio == 1 else f"{100 * telemetry.sample_ratio:.3g} % of"
+        content = ", with prompts and answers" if telemetry.content else ""
+        yield Point(
+            f"nothing of telemetry: {share} traces{content}, and metrics every "
+            f"{_span(seconds(telemetry.interval))}, go to {telemetry.otlp_endpoint}"
+        )
+    else:
+        yield Point("no traces and no metrics: telemetry.otlp_endpoint is not set")
+
+
+def _provider(provider: ResolvedProvider, unreadable: Mapping[str, str]) -> Point:
+    profile = provider.profile
+    below = [_account(provider, account, unreadable) for account in provider.accounts]
+    if not any(account.keys for account in provider.accounts):
+        below.append(Point("no key: nothing can be asked of it", warns=True))
+    if provider.proxy:
+        below.append(Point(f"through the proxy {_without_password(provider.proxy)}"))
+    if provider.ca_file:
+        below.append(Point(f"certificates of {provider.ca_file} are trusted besides"))
+    where = f"{profile.dialect} at {_without_password(profile.base_url)}"
+    return Point(f"{provider.name}: {where}", tuple(below))
+
+
+def _without_password(address: str) -> str:
+    """A URL may hold one before its host."""
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _account(
+    provider: ResolvedProvider, account: ResolvedAccount, unreadable: Mapping[str, str]
+) -> Point:
+    path = f"providers.{provider.name}.accounts.{account.name}.keys"
+    keys = [_key(source, unreadable.get(f"{path}.{source.name}", "")) for source in account.keys]
+    limits = [_limit(provider.name, account, limit) for limit in account.limits]
+    if not limits:
+        limits = [Point("no limit: it is asked as fast as callers ask, until it says 429")]
+    return Point(f"account {account.name}", (*keys, *limits))
+
+
+def _key(source: KeySource, why_not: str) -> Point:
+    if why_not:
+        return Point(f"key {source.name}: {why_not}", warns=True)
+    where = f"file {source.file}" if source.file else f"environment variable {source.env}"
+    return Point(f"key {source.name}: from {where}, readable")
+
+
+def _limit(provider: str, account: ResolvedAccount, limit: ResolvedLimit) -> Point:
+    bucket = limit.bucket(provider, account.name, "KEY")
+    if limit.dimension is Dimension.CONCURRENCY:
+        return Point(f"at most {limit.limit:,} requests at a time{_scope(account, limit)}")
+    unit, window = UNITS[limit.dimension], _span(limit.per_s)
+    text = f"{limit.limit:,} {unit} per {window}, burst {limit.burst:,}{_scope(account, limit)}"
+    most = admitted_within(bucket, limit.per_s)
+    below = [
+        Point(
+            f"lets {most:,} through in the first {window}, {limit.limit:,} in each {window} after "
+            "that"
+        )
+    ]
+    if told := warning(bucket):
+        below = [Point(told, warns=True)]
+    return Point(text, tuple(below))
+
+
+def _scope(account: ResolvedAccount, limit: ResolvedLimit) -> str:
+    """Whose limit it is and for which requests."""
+    keys = len(account.keys)
+    parts = [f"for each of {keys} keys" if limit.each_key else ""]
+    parts += [CLASSES.get(limit.cls, "")]
+    parts += [f"for {', '.join(limit.models)}" if limit.models else ""]
+    return "".join(f", {part}" for part in parts if part)
+
+
+def _routes(resolved: Resolved, quote: QuoteOf) -> Iterator[Point]:
+    for route in resolved.routes:
+        yield _route(route, quote)
+    names = ", ".join(f"{name}/MODEL" for name in resolved.providers)
+    yield Point(f"and any model of a provider by its name: {names}")
+
+
+def _route(route: Route, quote: QuoteOf) -> Point:
+    handoff = ", kept reasoning is handed on" if route.handoff else ""
+    text = (
+        f"{route.name}: a stream that breaks is {INTERRUPTIONS[route.on_interruption]}{handoff}; "
+        f"each target is asked again up to {_times(route.retries)}, a better one is waited for "
+        f"{_span(route.patience_s)}"
+    )
+    return Point(text, tuple(_target(target, quote) for target in route.targets))
+
+
+def _times(number: int) -> str:
+    return {0: "no time", 1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def _target(target: Target, quote: QuoteOf) -> Point:
+    able = [
+        "thinks" if target.reasoning else "does not think",
+        *(["takes tools"] if target.tools else []),
+        *(["takes images"] if target.images else []),
+    ]
+    if target.context_tokens:
+        able.append(f"{target.context_tokens:,} tokens of context")
+    found = quote(target.provider, target.model)
+    below = (
+        Point(f"{', '.join(able)}; {RESUMES[target.resume]}"),
+        Point(f"costs {price(found.price)} ({found.tier})")
+        if found.price is not None
+        else Point("its price is not known: costs will be told as unknown", warns=True),
+        Point(_clocks(target.phases)),
+    )
+    return Point(target.name, below)
+
+
+def price(known: Price) -> str:
+    """A price in USD for a million tokens."""
+    cached = f", {_usd(known.cached_input)} where cached" if known.cached_input is not None else ""
+    return f"{_usd(known.input)} in{cached}, {_usd(known.output)} out, USD per million tokens"
+
+
+def _usd(nano: int) -> str:
+    return f"{nano / 1e9:.6f}".rstrip("0").rstrip(".")
+
+
+def _clocks(phases: Phases) -> str:
+    clocks = (
+        ("connecting", phases.connect_s),
+        ("headers", phases.headers_s),
+        ("the first token", phases.first_s),
+        ("a pause in the reasoning", phases.reasoning_gap_s),
+        ("a pause before the answer", phases.turn_s),
+        ("a pause in the answer", phases.answer_gap_s),
+        ("all of it", phases.total_s),
+    )
+    told = [f"{_span(value)} for {name}" for name, value in clocks if value is not None]
+    return f"waits at most {', '.join(told)}"
+
+
+def _span(value_s: float) -> str:
+    """A duration as it would be written in the file."""
+    if value_s < 1 and value_s:
+        return f"{value_s * 1000:g}ms"
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if value_s >= 2 * size and value_s % size == 0:
+            return f"{value_s / size:g}{unit}"
+    return f"{value_s:g}s"
+
+
+def warnings(points: tuple[Point, ...]) -> Iterator[str]:
+    """Everything that somebody should look at, in order."""
+    for point in points:
+        if point.warns:
+            yield point.text
+        yield from warnings(point.below)
+
+
+def lines(points: tuple[Point, ...], indent: int = 0) -> Iterator[tuple[str, bool]]:
+    """Indented lines, and whether each is a warning."""
+    for point in points:
+        yield " " * indent + point.text, point.warns
+        yield from lines(point.below, indent + 2)
