@@ -1,0 +1,185 @@
+"""A row's own daemon process and fake provider, and the calls that are made through them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from headway import AsyncClient, AsyncStream, Event, HeadwayError
+
+from sidecar.core.clock import LoopClock
+from sidecar.testing import Key, ProviderConfig, RunningProvider, running_provider
+from tests.faults.card import Call, Row, Seen, Side
+from tests.support.configs import PRICE
+from tests.support.daemon import Daemon
+
+# Where the fake provider speaks the dialect of a provider; any other is a plain server.
+BASES = {
+    "deepseek": "",
+    "openai": "/openai/v1",
+    "mistral": "/mistral/v1",
+    "openrouter": "/openrouter/api/v1",
+    "groq": "/groq/openai/v1",
+    "vllm": "/vllm/v1",
+    "gpustack": "/gpustack/v1",
+    "anthropic": "/v1",
+    "openai-responses": "/v1",
+    "gemini": "/v1beta",
+    "ollama": "",
+}
+PLAIN = {"dialect": "openai-chat"}
+# The published set-up: a request and an idle timeout of 30 s each. The limit on the first token is
+# ours (S07 asks for one).
+TIMEOUTS = {
+    "headers": "30s",
+    "first_event": "10s",
+    "reasoning_gap": "30s",
+    "turn_gap": "30s",
+    "answer_gap": "30s",
+}
+# No call waits longer than this, seconds: what is still running then hangs.
+HANGS_AFTER_S = 130.0
+QUESTION = "Explain in sixty words why a gateway must be trusted."
+
+
+class Bed:
+    """Used as `async with`; afterwards `seen` holds what there is to judge."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.notes: dict[str, Any] = {}
+        self._calls: list[Call] = []
+        self._stack = AsyncExitStack()
+        self.provider: RunningProvider
+        self.daemon: Daemon
+        self.client: AsyncClient
+
+    async def __aenter__(self) -> Bed:
+        row, stack = self.row, self._stack
+        folder = Path(tempfile.mkdtemp(prefix="hw"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        config = ProviderConfig(keys=_secrets(row), quotas=row.quotas)
+        self.provider = await stack.enter_async_context(running_provider(config))
+        variables = {_variable(key.alias): secret for secret, key in _secrets(row).items()}
+        self.daemon = Daemon(folder, _config(row, folder, self.provider.base_url), **variables)
+        stack.push_async_callback(self.daemon.close)
+        await self.daemon.start()
+        self.client = await stack.enter_async_context(self.daemon.client())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    # -- for stories -------------------------------------------------------------------------
+
+    def stream(self, route: str = "default", **options: Any) -> AsyncStream:
+        """A stream that nobody reads yet."""
+        options = {"timeout_s": HANGS_AFTER_S, **self.row.options, **options}
+        return self.client.stream(route, options.pop("messages", QUESTION), **options)
+
+    async def call(self, route: str = "default", **options: Any) -> Call:
+        """Ask, read to the end, whatever it is, and keep what was seen."""
+        return await self.read(self.stream(route, **options), route)
+
+    async def read(self, stream: AsyncStream, route: str = "default") -> Call:
+        """Read a stream to its end, whatever it is, and keep what was seen."""
+        loop = asyncio.get_running_loop()
+        stamps: list[tuple[float, Event]] = []
+        began, error = loop.time(), None
+        try:
+            async for event in stream:
+                stamps.append((loop.time(), event))
+        except HeadwayError as failure:
+            error = failure
+        call = Call(
+            route=route,
+            began=began,
+            ended=loop.time(),
+            stamps=tuple(stamps),
+            result=stream.result if error is None else None,
+            error=error,
+        )
+        self._calls.append(call)
+        return call
+
+    # -- for the judge -----------------------------------------------------------------------
+
+    async def run(self) -> Seen:
+        """Play the row's story, and return all there is to see of it."""
+        await self.row.story(self)
+        await self.provider.wait_until(lambda: not self.provider.provider.journal.running)
+        exit_code = self.daemon.process.returncode
+        if exit_code is None:
+            exit_code = await self.daemon.terminate()
+        return Seen(
+            row=self.row,
+            calls=tuple(self._calls),
+            log=self.provider.log,
+            bill=self.provider.bill,
+            ledger=tuple(self.daemon.rows()),
+            zero=self._zero(),
+            exit_code=exit_code,
+            notes=self.notes,
+        )
+
+    def _zero(self) -> float:
+        """The loop's time at the begin of the provider's log."""
+        loop = asyncio.get_running_loop()
+        if not self.provider.log:
+            return loop.time()
+        first = self.provider.log[0]
+        since_s = (LoopClock(loop).wall_ns() - first.received_wall_ns) / 1e9
+        return loop.time() - since_s - first.received_s
+
+
+def _secrets(row: Row) -> dict[str, Key]:
+    """The keys that the provider knows, by their secrets."""
+    return {
+        f"sk-card-{alias}": Key(alias, side.provider) for side in row.sides for alias in _keys(side)
+    }
+
+
+def _keys(side: Side) -> tuple[str, ...]:
+    return side.keys or (f"{side.provider}-1",)
+
+
+def _variable(alias: str) -> str:
+    return "CARD_" + alias.upper().replace("-", "_")
+
+
+def _config(row: Row, folder: Path, base_url: str) -> dict[str, Any]:
+    names = [side.name for side in row.sides]
+    routes = {
+        "default": {"targets": names, "retries": 2, **row.route},
+        "healthy": {"targets": [f"{row.sides[0].provider}/fake-60#healthy"]},
+    }
+    for name, places in row.routes.items():
+        targets = [f"{names[place]}#{name}" for place in places]
+        routes[name] = {"targets": targets, "retries": 2, **row.route}
+    sides = {side.provider: side for side in reversed(row.sides)}
+    return {
+        "listen": [f"unix://{folder / 'headway.sock'}"],
+        "providers": {name: _provider(side, base_url) for name, side in sides.items()},
+        "routes": routes,
+        "ledger": {"path": str(folder / "ledger.db")},
+        **row.sections,
+    }
+
+
+def _provider(side: Side, base_url: str) -> dict[str, Any]:
+    keys = [{"name": alias, "env": _variable(alias)} for alias in _keys(side)]
+    model = {"resume": side.resume, "reasoning": side.reasoning}
+    if side.priced:
+        model["price"] = PRICE
+    known = side.provider in BASES
+    return {
+        **({} if known else PLAIN),
+        "base_url": base_url + BASES.get(side.provider, "/v1"),
+        "accounts": {"main": {"keys": keys, "limits": list(side.limits)}},
+        "models": {"*": model},
+        "timeouts": {**TIMEOUTS, **side.timeouts},
+    }

@@ -1,0 +1,61 @@
+"""The card as a table, on a terminal and as a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from tests.faults.card import Outcome, Verdict
+
+HEAD = """\
+# The failure card
+
+What a provider can do wrong, and what a caller behind Headway sees. Written by `make card`: each
+row ran against a daemon process of its own and the fake provider, on real sockets, with faults at
+full length. Nothing inside the daemon is looked at: a verdict comes from the caller's events, the
+provider's log and the ledger's file.
+
+*pass*: the caller got the ideal outcome and every check held. *partial*: an advisory check failed.
+*safe*: no rescue, but a clean error in time. *fail*: anything else.
+
+S rows keep the ids of the public benchmark failoverbench (methodology v0.1) and its set-up: sixty
+words, 15 ms a token, two retries, request and idle timeouts of 30 s, one fallback model. The limit
+of 10 s on the first token is ours.
+"""
+
+
+def line(outcome: Outcome) -> str:
+    """One line for a terminal, and one more for each check that did not hold."""
+    head = f"{outcome.row.id}  {outcome.verdict.value:8}{outcome.took_s:7.2f} s  "
+    lines = [f"{head}{outcome.row.fault}  [{outcome.seen}]"]
+    lines += [f"      {check.weight.value}: {check}" for check in outcome.broken]
+    return "\n".join(lines)
+
+
+def total(outcomes: Iterable[Outcome]) -> str:
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict)
+
+
+def page(outcomes: Mapping[str, Outcome], not_yet: Mapping[str, str]) -> str:
+    """The whole of docs/failure-card.md."""
+    rows = [
+        f"| {o.row.id} | {_cell(o.row.fault)} | {o.verdict.value} | {_cell(_seen(o))} "
+        f"| {o.took_s:.2f} |"
+        for o in outcomes.values()
+    ]
+    table = ["| id | fault | verdict | what was seen | longest call, s |",
+             "|---|---|---|---|---|", *rows]  # fmt: skip
+    left = [f"* {name}: {why}" for name, why in not_yet.items()]
+    parts = [HEAD, f"**{total(outcomes.values())}.**\n", "\n".join(table)]
+    if left:
+        parts.append("\n## Not yet\n\n" + "\n".join(left))
+    return "\n".join(parts) + "\n"
+
+
+def _seen(outcome: Outcome) -> str:
+    return "; ".join([outcome.seen, *(f"**{check}**" for check in outcome.broken)])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,45 @@
+"""Runs rows side by side: each has a daemon and a provider of its own, so none disturbs another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from tests.faults.bed import Bed
+from tests.faults.card import Outcome, Row, Verdict, judge, required
+from tests.support.daemon import DidNotStart
+
+# Most rows only wait, so many run at once; starting a daemon is work, so few start at once.
+AT_ONCE, STARTS_AT_ONCE = 24, 2
+
+
+async def run_rows(
+    rows: Iterable[Row], told: Callable[[Outcome], None] = lambda outcome: None
+) -> dict[str, Outcome]:
+    """The outcomes by id; the longest rows begin first. `told` hears of each as it ends."""
+    places, starts = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(STARTS_AT_ONCE)
+
+    async def one(row: Row) -> Outcome:
+        async with places:
+            outcome = await run_row(row, starts)
+        told(outcome)
+        return outcome
+
+    longest_first = sorted(rows, key=lambda row: -row.lasts_s)
+    outcomes = await asyncio.gather(*map(one, longest_first))
+    return {outcome.row.id: outcome for outcome in sorted(outcomes, key=lambda o: o.row.id)}
+
+
+async def run_row(row: Row, starts: asyncio.Semaphore) -> Outcome:
+    """Play one row. Whatever the runner itself stumbles over is a fail, and told."""
+    bed = Bed(row)
+    try:
+        async with starts:
+            await bed.__aenter__()
+        try:
+            return judge(await bed.run())
+        finally:
+            await bed.__aexit__()
+    except (Exception, DidNotStart) as error:
+        broken = required("the row can be run", False, f"{type(error).__name__}: {error}")
+        return Outcome(row=row, verdict=Verdict.FAIL, seen="", broken=(broken,), took_s=0.0)
