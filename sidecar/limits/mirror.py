@@ -66,10 +66,13 @@ class Mirror:
     def states(self) -> Iterable[State]:
         return self._states.values()
 
-    def heal(self) -> list[Owed]:
-        """Everything seen, for a store that may have lost it."""
+    def heal(self, *, lost: bool) -> list[Owed]:
+        """Everything seen, for a store that may have lost it, or surely has (`lost`): what was
+        learned may be stale by now, and is only better than nothing."""
         return [
-            Owed("heal", state.bucket, (seen.tat, seen.unit or 1.0, seen.until))
+            Owed(
+                "heal", state.bucket, (seen.tat, seen.unit or 1.0, seen.until, lost and seen.limit)
+            )
             for name, state in self._states.items()
             if (seen := self.seen.get(name)) is not None
         ]

@@ -21,6 +21,7 @@ from sidecar.limits.book import Chosen, Waits
 from sidecar.limits.breaker import StoreBreaker
 from sidecar.limits.bucket import US, Bucket
 from sidecar.limits.debts import Debts
+from sidecar.limits.held import Held, claims
 from sidecar.limits.local import LocalShare
 from sidecar.limits.mirror import Mirror
 from sidecar.limits.script import Asked, Denial, Grant, Known, Owed
@@ -31,6 +32,9 @@ Call = Callable[[Sequence[str], bytes], Awaitable[Sequence[object]]]
 
 MOST_TAKES = 16
 """Takes in one call: the script holds the server up for all of them together."""
+
+AGAIN_S = 0.05
+"""When what may not have arrived is sent again, the first time."""
 
 
 class StoreAway(Exception):
@@ -82,7 +86,6 @@ class Pool:
         breaker: StoreBreaker,
         on_mode: Callable[[str, Mode], None],
         give_back: Callable[[Asked, Grant], None],
-        held: Callable[[], list[Owed]],
     ) -> None:
         self.name = name
         self.mirror = Mirror(clock, settings.clock_time)
@@ -91,6 +94,7 @@ class Pool:
         self.fleet = Fleet(settings.replicas or settings.unseen_pods)
         self.alone: LocalShare | None = None
         self.debts = Debts(clock)
+        self.held: dict[str, Held] = {}
         self._pod = pod
         self._clock = clock
         self._call = call
@@ -98,7 +102,6 @@ class Pool:
         self._breaker = breaker
         self._on_mode = on_mode
         self._give_back = give_back
-        self._held = held
         self._known = Known()
         self._takes: list[_Pending] = []
         self._batch = 0
@@ -205,8 +208,10 @@ class Pool:
 
     def _idle_s(self) -> float | None:
         """How long there is nothing to do: until a correction is due, or the next heartbeat."""
+        if self._sent:
+            return AGAIN_S
         waits = [self.debts.due_in_s()]
-        if self.debts or self._held():
+        if self.debts or self.held:
             waits.append(max(self._beat_at - self._clock.now(), 0.0))
         known = [wait for wait in waits if wait is not None]
         return max(min(known), 0.0) if known else None
@@ -236,7 +241,8 @@ class Pool:
         self.round_trips += 1
         try:
             answer = sheet.answer(await self._call(sheet.keys, document))
-        except StoreAway:
+        except (StoreAway, ValueError, TypeError):
+            # An answer that cannot be read is no answer: something else speaks at that address.
             self._lost(takes)
         else:
             self._sent = []
@@ -262,14 +268,15 @@ class Pool:
     def _learn(self, answer: script.Answer, beat: bool) -> None:
         before, ours = self._known, answer.generation == self._nonce()
         self._known = Known(answer.generation, answer.version, answer.now, reconnected=False)
+        lost = before.generation and before.generation != answer.generation
+        healing = self._heal(discovered=ours) if lost else []
         self.mirror.update(answer)
+        self.debts.add(healing, 0.0, first=True)
         if beat:
             self._beat_at = self._clock.now() + self._settings.beat_s
             pods = max(answer.pods, self._settings.replicas or 1)
             self.fleet = Fleet(pods, answer.rank)
-        if before.generation and before.generation != answer.generation:
-            self._nonces += ours
-            self._heal(discovered=ours)
+        self._nonces += ours
         if self._breaker.worked():
             self._back(answer.now)
 
@@ -296,7 +303,7 @@ class Pool:
     def _back(self, now: float) -> None:
         """The store answers again: tell it what was taken meanwhile, and who still holds seats."""
         if self.alone is not None:
-            self.debts.add(self.alone.debts(now) + self._held(), 0.0)
+            self.debts.add(self.alone.debts(now) + claims(self.held.values()), 0.0)
         self.alone = None
         self.mode = "exact"
         self._on_mode(self.name, self.mode)
@@ -305,14 +312,14 @@ class Pool:
         """After a reconnection: everything seen, since the server may have lost the end of it."""
         if not self._known.reconnected or not self._known.generation:
             return []
-        return self.mirror.heal()
+        return self.mirror.heal(lost=False)
 
-    def _heal(self, *, discovered: bool) -> None:
-        """The store lost its state: bring ours back; the first to notice stands in for the rest."""
-        owed = self.mirror.heal() + self._held()
+    def _heal(self, *, discovered: bool) -> list[Owed]:
+        """The store lost its state: what we knew; the first to notice stands in for the rest."""
+        owed = self.mirror.heal(lost=True) + claims(self.held.values())
         if discovered:
             owed += self.mirror.ghosts(f"{self._pod}-{self._nonces}", 1.2 * self._settings.beat_s)
-        self.debts.add(owed, 0.0, first=True)
+        return owed
 
     def _nonce(self) -> str:
         return f"{self._pod}.{self._nonces}"

@@ -1,46 +1,36 @@
-"""The store of many pods: Redis, Valkey, behind Sentinel or in a Cluster. Awaits, decides nothing.
+"""Redis as the common store: one server, Valkey, behind Sentinel, or in a Cluster.
 
-The decisions are the script's; `pool.py` says what is sent when. Here: the connection, and the
-reservations of this pod.
+The only file of this room that knows a Redis library; it awaits and decides nothing. Timeouts are
+short because a decision can always be made without the store, and nothing is retried here: a take
+whose answer was lost may have happened.
 """
 
 from __future__ import annotations
 
-import asyncio
-import math
 import random
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
+from urllib.parse import SplitResult, unquote, urlsplit
 
-import msgspec
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from sidecar.core.clock import Clock
 from sidecar.core.request import Priority
-from sidecar.limits import book, script
-from sidecar.limits.book import CLASSES, Ask, Class, Waits
-from sidecar.limits.breaker import StoreBreaker
-from sidecar.limits.bucket import US, Bucket, Cost, Dimension
-from sidecar.limits.changes import Changes
-from sidecar.limits.habits import HoldTimes, Recency
-from sidecar.limits.pool import Mode, Pool, Settings, StoreAway, buckets_of
-from sidecar.limits.script import Asked, Denial, Grant, Owed
-from sidecar.limits.store import (
-    BucketState,
-    Candidate,
-    Granted,
-    Observation,
-    Policy,
-    Refused,
-    Reservation,
-    Take,
-)
+from sidecar.limits import script
+from sidecar.limits.book import CLASSES, Class
+from sidecar.limits.common import STANDARD, CommonStore, nobody
+from sidecar.limits.pool import Mode, Settings, StoreAway
 
-ALONE = "alone"
-"""Generation of a reservation made without the store."""
-
-STANDARD = Settings()
+CONNECT_TIMEOUT_S = 0.1
+SOCKET_TIMEOUT_S = 1.0
+"""When a silent connection is given up. Decisions do not wait for it: `command_timeout_s`."""
+SENTINEL_PORT = 26379
+REDIS_PORT = 6379
 
 
 class Client(Protocol):
@@ -51,18 +41,8 @@ class Client(Protocol):
     async def aclose(self) -> None: ...
 
 
-class _Held(msgspec.Struct):
-    reservation: Reservation
-    klass: Class
-
-
-def _nobody(pool: str, mode: Mode) -> None:
-    """Nobody wants to know."""
-
-
-class RedisStore:
-    """Buckets that all pods share. `pod` names this process, uniquely; ids made of it appear in
-    Redis. `on_mode` hears when a pool goes on alone and when it is exact again."""
+class RedisStore(CommonStore):
+    """Buckets in Redis. See CommonStore; `client` is closed with the store."""
 
     def __init__(
         self,
@@ -73,268 +53,129 @@ class RedisStore:
         *,
         settings: Settings = STANDARD,
         classes: Mapping[Priority, Class] = CLASSES,
-        on_mode: Callable[[str, Mode], None] = _nobody,
+        on_mode: Callable[[str, Mode], None] = nobody,
     ) -> None:
-        self._clock = clock
         self._client = client
-        self._script = client.register_script(script.text())
-        self._pod = f"{pod}.{rng.getrandbits(32):08x}"
-        self._random = rng
-        self._settings = settings
-        self._classes = classes
-        self._on_mode = on_mode
-        self._pools: dict[str, Pool] = {}
-        self._homes: dict[str, Bucket] = {}
-        self._open: dict[str, _Held] = {}
-        self._recency = Recency()
-        self._holds = HoldTimes()
-        self._changes = Changes()
-        self._count = 0
+        run = client.register_script(script.text())
 
-    async def take(
-        self,
-        candidates: Sequence[Candidate],
-        cost: Cost,
-        *,
-        priority: Priority = Priority.NORMAL,
-        horizon_s: float = 0.0,
-        lease_s: float = 15.0,
-        policy: Policy = "least_wait",
-    ) -> Granted | Refused:
-        klass = self._classes[priority]
-        soonest = Refused(math.inf, math.inf)
-        for name, places in self._groups(candidates, cost, priority):
-            self._count += 1
-            lease = f"{self._pod}-{self._count}"
-            ask = Ask(
-                book.amounts_of(cost), klass, horizon_s * US, lease_s * US, lease,
-                policy == "round_robin",
-            )  # fmt: skip
-            answer = await self._take(name, [candidates[at] for at in places], ask)
-            if isinstance(answer, Granted):
-                return msgspec.structs.replace(answer, index=places[answer.index])
-            if answer.ready_at < soonest.ready_at or soonest.bucket is None:
-                soonest = answer
-        return soonest
+        async def call(keys: Sequence[str], document: bytes) -> Sequence[object]:
+            try:
+                return cast(Sequence[object], await run(keys=keys, args=[document]))
+            except (RedisError, OSError, TimeoutError) as error:
+                raise StoreAway(type(error).__name__) from error
 
-    def ready_at(
-        self, candidate: Candidate, cost: Cost, priority: Priority = Priority.NORMAL
-    ) -> float:
-        now = self._clock.now()
-        if not candidate.buckets:
-            return max(candidate.ready_at, now)
-        pool = self._pool(candidate.buckets[0].pool)
-        ask = Ask(book.amounts_of(cost), self._classes[priority], 0.0, 0.0, "")
-        states = [self._state(pool, bucket) for bucket in candidate.buckets]
-        now_us = pool.mirror.now_us()
-        found = book.reach(states, now_us + (candidate.ready_at - now) * US, ask, now_us)
-        if found.full and found.blocker is not None:
-            return now + self._holds.wait_s(found.blocker.bucket, pool.fleet.pods)
-        return max(pool.mirror.local_s(found.leave), now)
-
-    def settle(self, reservation: Reservation, actual: Cost) -> None:
-        held = self._open.pop(reservation.id, None)
-        if held is None or not held.reservation.pool:
-            return
-        pool = self._pool(held.reservation.pool)
-        amounts = book.amounts_of(actual if actual.requests else Cost(0))
-        owed: list[Owed] = []
-        for take in held.reservation.takes:
-            used = amounts[book.INDEX[take.bucket.dimension]]
-            owed += self._settle(pool, held, take, used)
-            if take.bucket.dimension is Dimension.CONCURRENCY:
-                lasted = self._clock.now() * US - held.reservation.taken_us
-                self._holds.learn(take.bucket, lasted)
-        pool.owe(owed)
-        self._changes.announce(held.reservation.pool)
-
-    def renew(self, reservation: Reservation) -> None:
-        held = self._open.get(reservation.id)
-        if held is not None and held.reservation.pool:
-            self._pool(held.reservation.pool).owe(_claims(held))
-
-    def observe(self, bucket_id: str, observation: Observation) -> None:
-        bucket = self._homes.get(bucket_id)
-        if bucket is not None:
-            pool = self._pool(bucket.pool)
-            pool.owe([script.owed_of(bucket, observation)])
-
-    def snapshot(self) -> tuple[BucketState, ...]:
-        found: list[BucketState] = []
-        for pool in self._pools.values():
-            now, lead = pool.mirror.now_us(), pool.mirror.now_us() - self._clock.now() * US
-            share = 1.0 if pool.mode == "exact" else 1.0 / pool.fleet.pods
-            for state in pool.mirror.states():
-                one = book.describe(state, now, lead)
-                found.append(msgspec.structs.replace(one, mode=pool.mode, share=share))
-        return tuple(found)
-
-    async def wait_change(self, pool: str, until: float) -> None:
-        await self._changes.wait(pool, until)
-
-    async def flush(self) -> None:
-        """Return when the store has heard everything, or is away."""
-        for pool in list(self._pools.values()):
-            await pool.flush()
+        super().__init__(clock, call, pod, rng, settings=settings, classes=classes, on_mode=on_mode)
 
     async def aclose(self) -> None:
-        await asyncio.gather(*(pool.aclose() for pool in self._pools.values()))
+        await super().aclose()
         await self._client.aclose()
 
-    def modes(self) -> dict[str, Mode]:
-        """How each pool decides now."""
-        return {name: pool.mode for name, pool in self._pools.items()}
 
-    def round_trips(self) -> int:
-        """Calls to the store since the start, of all pools."""
-        return sum(pool.round_trips for pool in self._pools.values())
+def connect(
+    url: str,
+    clock: Clock,
+    pod: str,
+    rng: random.Random,
+    *,
+    settings: Settings = STANDARD,
+    classes: Mapping[Priority, Class] = CLASSES,
+    on_mode: Callable[[str, Mode], None] = nobody,
+) -> RedisStore:
+    """The store at `url`; connects when it is first needed.
 
-    def reconnected(self) -> None:
-        """The client opened a new connection."""
-        for pool in self._pools.values():
-            pool.reconnected()
+    redis://, rediss:// and unix:// as redis-py reads them; redis+sentinel://host:port,host:port/
+    service/db; redis+cluster://host:port,host:port; rediss+... for TLS. User and password of the
+    servers stand before the @, percent-encoded. Raises ValueError for any other address.
+    """
+    stores: list[RedisStore] = []
 
-    async def _take(
-        self, name: str, candidates: Sequence[Candidate], ask: Ask
-    ) -> Granted | Refused:
-        order = self._recency.order(candidates)
-        rows = tuple(self._row(candidates[at]) for at in order)
-        if not name:
-            return self._free(candidates, order, ask)
-        pool = self._pool(name)
-        for _, buckets in rows:
-            for bucket in buckets:
-                self._state(pool, bucket)
-        asked = Asked(ask, rows)
-        answer = await pool.decide(asked)
-        now = self._clock.now()
-        if isinstance(answer, (Denial, Waits)):
-            return self._refused(pool, answer, ask, now)
-        place = order[answer.index]
-        chosen = candidates[place]
-        if isinstance(answer, Grant):
-            takes, generation = _takes(asked, answer), pool.generation
-        else:
-            takes, generation = answer.takes, ALONE
-        held = Reservation(
-            ask.lease, name, chosen.key, takes, now * US, ask.lease_us / US, generation
-        )
-        self._open[ask.lease] = _Held(held, ask.klass)
-        self._recency.use(chosen.key)
-        leave = max(pool.mirror.local_s(answer.leave), now)
-        return Granted(place, leave, held, answer.share)
+    async def connected(connection: Any) -> None:
+        await connection.on_connect()
+        for store in stores:
+            store.reconnected()
 
-    def _free(
-        self, candidates: Sequence[Candidate], order: list[int], ask: Ask
-    ) -> Granted | Refused:
-        """Candidates without any limit need no store."""
-        now = self._clock.now()
-        place = min(order, key=lambda at: max(candidates[at].ready_at, now))
-        chosen = candidates[place]
-        if chosen.ready_at > now + ask.horizon_us / US:
-            at = chosen.ready_at
-            return Refused(at, max(at - ask.horizon_us / US, now))
-        self._recency.use(chosen.key)
-        held = Reservation(ask.lease, "", chosen.key, (), now * US, ask.lease_us / US)
-        self._open[ask.lease] = _Held(held, ask.klass)
-        return Granted(place, max(chosen.ready_at, now), held)
-
-    def _refused(self, pool: Pool, answer: Denial | Waits, ask: Ask, now: float) -> Refused:
-        if answer.leave == math.inf:
-            return Refused(math.inf, math.inf, answer.blocker, answer.blocker is not None)
-        if answer.full and answer.blocker is not None:
-            at = now + self._holds.wait_s(answer.blocker, pool.fleet.pods)
-            return Refused(at, at, answer.blocker)
-        at = max(pool.mirror.local_s(answer.leave), now)
-        return Refused(at, max(at - ask.horizon_us / US, now), answer.blocker)
-
-    def _settle(self, pool: Pool, held: _Held, take: Take, used: int) -> tuple[Owed, ...]:
-        """A reservation made alone is settled alone; when the store is back, it only hears what
-        it cannot know: seats given back, and what was used beyond the estimate."""
-        one = held.reservation
-        if one.generation != ALONE:
-            return script.owed_by(take, one.id, used, held.klass, one.generation)
-        if pool.alone is not None:
-            pool.alone.settle(take, one.id, used, held.klass, pool.mirror.now_us())
-            return ()
-        if take.bucket.dimension is not Dimension.CONCURRENCY and used <= take.amount:
-            return ()
-        return script.owed_by(take, one.id, used, held.klass, "")
-
-    def _groups(
-        self, candidates: Sequence[Candidate], cost: Cost, priority: Priority
-    ) -> list[tuple[str, list[int]]]:
-        """Places by pool, the soonest pool first: one decision never spans two hash tags."""
-        groups: dict[str, list[int]] = defaultdict(list)
-        for place, candidate in enumerate(candidates):
-            if candidate.ready_at < math.inf:
-                name = candidate.buckets[0].pool if candidate.buckets else ""
-                groups[name].append(place)
-        if len(groups) < 2:
-            return list(groups.items())
-        soonest = {
-            name: min(self.ready_at(candidates[at], cost, priority) for at in places)
-            for name, places in groups.items()
-        }
-        return sorted(groups.items(), key=lambda group: soonest[group[0]])
-
-    def _row(self, candidate: Candidate) -> tuple[float, tuple[Bucket, ...]]:
-        return (candidate.ready_at - self._clock.now()) * US, candidate.buckets
-
-    def _state(self, pool: Pool, bucket: Bucket) -> book.State:
-        self._homes[bucket.id] = bucket
-        return pool.mirror.state(bucket)
-
-    def _pool(self, name: str) -> Pool:
-        pool = self._pools.get(name)
-        if pool is None:
-            pool = self._pools[name] = Pool(
-                name,
-                self._pod,
-                self._clock,
-                self._call,
-                self._settings,
-                StoreBreaker(self._random),
-                self._on_mode,
-                self._give_back,
-                lambda: self._claims(name),
-            )
-        return pool
-
-    async def _call(self, keys: Sequence[str], document: bytes) -> Sequence[object]:
-        try:
-            return cast(Sequence[object], await self._script(keys=keys, args=[document]))
-        except (RedisError, OSError, TimeoutError) as error:
-            raise StoreAway(type(error).__name__) from error
-
-    def _give_back(self, asked: Asked, grant: Grant) -> None:
-        """Granted to somebody who is gone: never left."""
-        lease, klass = asked.ask.lease, asked.ask.klass
-        owed: list[Owed] = []
-        pool = self._pool(buckets_of(asked, grant.index)[0].pool)
-        for take in _takes(asked, grant):
-            owed += script.owed_by(take, lease, 0, klass, pool.generation)
-        pool.owe(owed)
-
-    def _claims(self, name: str) -> list[Owed]:
-        """All seats that this pod holds in a pool."""
-        held = [one for one in self._open.values() if one.reservation.pool == name]
-        return [claim for one in held for claim in _claims(one)]
-
-
-def _claims(held: _Held) -> list[Owed]:
-    one = held.reservation
-    return [
-        Owed("renew", take.bucket, (one.id, one.lease_s * US, held.klass.reserve > 0.0))
-        for take in one.takes
-        if take.bucket.dimension is Dimension.CONCURRENCY
-    ]
-
-
-def _takes(asked: Asked, grant: Grant) -> tuple[Take, ...]:
-    buckets = buckets_of(asked, grant.index)
-    amounts = asked.ask.amounts
-    return tuple(
-        Take(bucket, amounts[book.INDEX[bucket.dimension]], abs(seq), seq < 0)
-        for bucket, seq in zip(buckets, grant.seqs, strict=True)
+    client = client_of(url, connected)
+    stores.append(
+        RedisStore(clock, client, pod, rng, settings=settings, classes=classes, on_mode=on_mode)
     )
+    return stores[0]
+
+
+def client_of(url: str, connected: Callable[[Any], Awaitable[None]]) -> Client:
+    """A redis.asyncio client without retries of its own; `connected` completes each connection."""
+    parts = urlsplit(url)
+    maker = MAKERS.get(parts.scheme)
+    if maker is None:
+        known = ", ".join(f"{scheme}://" for scheme in MAKERS)
+        raise ValueError(f"store: {parts.scheme}:// is not known; expected one of {known}")
+    options = {
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    return maker(url, parts, connected, options)
+
+
+def _single(
+    url: str,
+    parts: SplitResult,
+    connected: Callable[[Any], Awaitable[None]],
+    options: dict[str, Any],
+) -> Client:
+    return cast(Client, Redis.from_url(url, redis_connect_func=connected, **options))
+
+
+def _sentinel(
+    url: str,
+    parts: SplitResult,
+    connected: Callable[[Any], Awaitable[None]],
+    options: dict[str, Any],
+) -> Client:
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("store: name the service, as in redis+sentinel://host:26379/mymaster")
+    addresses = _addresses(parts, SENTINEL_PORT)
+    sentinel = Sentinel(addresses, sentinel_kwargs=dict(options))  # type: ignore[no-untyped-call]
+    own = {**options, **_login(parts), "db": int(db or 0), "redis_connect_func": connected}
+    return cast(Client, sentinel.master_for(service, **own))
+
+
+def _cluster(
+    url: str,
+    parts: SplitResult,
+    connected: Callable[[Any], Awaitable[None]],
+    options: dict[str, Any],
+) -> Client:
+    # The cluster client completes its connections itself. A lost node shows as a failed call, and
+    # then everything is told again anyway.
+    nodes = [ClusterNode(host, port) for host, port in _addresses(parts, REDIS_PORT)]
+    tls = parts.scheme.startswith("rediss")
+    own = {**options, **_login(parts), "ssl": tls}
+    return cast(Client, RedisCluster(startup_nodes=nodes, **own))
+
+
+MAKERS = {
+    "redis": _single,
+    "rediss": _single,
+    "unix": _single,
+    "redis+sentinel": _sentinel,
+    "rediss+sentinel": _sentinel,
+    "redis+cluster": _cluster,
+    "rediss+cluster": _cluster,
+}
+
+
+def _addresses(parts: SplitResult, port: int) -> list[tuple[str, int]]:
+    """host:port,host:port behind the login."""
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    found = []
+    for host in hosts:
+        name, _, number = host.rpartition(":") if ":" in host else (host, "", "")
+        found.append((name, int(number or port)))
+    return found
+
+
+def _login(parts: SplitResult) -> dict[str, Any]:
+    login = parts.netloc.rpartition("@")[0]
+    user, _, password = login.partition(":")
+    return {"username": unquote(user) or None, "password": unquote(password) or None}

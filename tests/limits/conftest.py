@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import redis.asyncio
@@ -15,6 +16,13 @@ from tests.limits.worlds import RedisWorld, World, memory_world
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Redis that all tests of a run share; each uses its own prefix."""
     with running(tmp_path_factory.mktemp("redis")) as one:
+        yield one
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """A Redis of one test, to flush, stop and roll back."""
+    with running(tmp_path) as one:
         yield one
 
 

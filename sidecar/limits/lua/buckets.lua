@@ -178,29 +178,31 @@ local function read_seats(state, found)
   end
 end
 
-local function sweep(state, key, now)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-end
-
+-- Seats held now; counted once a call, then kept up to date.
 local function used(state, now)
-  if not state.swept then
-    sweep(state, state.seats, now)
-    state.swept = true
+  if not state.used then
+    redis.call('ZREMRANGEBYSCORE', state.seats, '-inf', now)
+    state.used = redis.call('ZCARD', state.seats)
   end
-  return redis.call('ZCARD', state.seats)
+  return state.used
 end
 
 local function cover_used(state, now)
-  sweep(state, state.cover, now)
+  redis.call('ZREMRANGEBYSCORE', state.cover, '-inf', now)
   return redis.call('ZCARD', state.cover)
 end
 
-local function hold(state, lease, expiry, covered)
+local function hold(state, lease, expiry, covered, now)
+  state.used = used(state, now) + redis.call('ZADD', state.seats, expiry, lease)
   state.held = true
-  redis.call('ZADD', state.seats, expiry, lease)
   if covered then
     redis.call('ZADD', state.cover, expiry, lease)
   end
+end
+
+local function release(state, lease, now)
+  state.used = used(state, now) - redis.call('ZREM', state.seats, lease)
+  redis.call('ZREM', state.cover, lease)
 end
 
 local function tell(state, limit, now)

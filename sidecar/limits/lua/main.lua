@@ -39,7 +39,7 @@ local function heal(states, now)
   if stale or doc.reconnected then
     for at, row in ipairs(doc.buckets) do
       if row[6] then
-        apply.heal(states[at], {'heal', at, row[6], row[7], 0}, now)
+        apply.heal(states[at], {'heal', at, row[6], row[7], 0, false}, now)
       end
     end
   end

@@ -27,15 +27,14 @@ function apply.settle(state, op, now, generation)
 end
 
 -- {free, bucket, lease}
-function apply.free(state, op)
-  redis.call('ZREM', state.seats, op[3])
-  redis.call('ZREM', state.cover, op[3])
+function apply.free(state, op, now)
+  release(state, op[3], now)
 end
 
 -- {renew, bucket, lease, lives for, of a class with a reserve}: never moves an expiry earlier
 function apply.renew(state, op, now)
   local known = tonumber(redis.call('ZSCORE', state.seats, op[3]) or 0)
-  hold(state, op[3], math.max(known, now + op[4]), op[5])
+  hold(state, op[3], math.max(known, now + op[4]), op[5], now)
 end
 
 -- {observe, bucket, limit or false, left or false, wait, refused, sent ago}
@@ -59,9 +58,14 @@ function apply.observe(state, op, now)
   end
 end
 
--- {heal, bucket, tat, unit, until}: the last seen state of a bucket that lost its own
+-- {heal, bucket, tat, unit, until, limit or false}: the last seen state of a bucket that may have
+-- lost its own
 function apply.heal(state, op, now)
   hold_back(state, op[5])
+  if op[6] and op[6] < state.limit then
+    local lower = state.dim == SEATS and tell or learn
+    lower(state, op[6], now)
+  end
   if state.dim ~= SEATS and op[3] > now then
     raise(state, now + (op[3] - now) * (state.unit / op[4]))
   end
@@ -76,7 +80,7 @@ end
 function apply.ghosts(state, op, now)
   local known = used(state, now)
   for number = known + 1, op[3] do
-    hold(state, op[5] .. ':' .. number, now + op[4], false)
+    hold(state, op[5] .. ':' .. number, now + op[4], false, now)
   end
 end
 

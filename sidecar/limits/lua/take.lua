@@ -100,7 +100,7 @@ end
 local function commit(state, ask, leave, now)
   local amount = ask.amounts[state.dim]
   if state.dim == SEATS then
-    hold(state, ask.lease, leave + ask.lease_us, ask.reserve > 0)
+    hold(state, ask.lease, leave + ask.lease_us, ask.reserve > 0, now)
     grow(state, now)
     return 0
   end
