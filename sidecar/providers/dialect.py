@@ -14,6 +14,7 @@ from sidecar.core.usage import Usage
 
 if TYPE_CHECKING:
     from sidecar.providers.profiles import TargetProfile
+    from sidecar.providers.told import Told
 
 
 class Unsupported(Exception):
@@ -138,3 +139,6 @@ class Dialect(Protocol):
         `wall_ns` is the time of the answer, for waits that are written as dates. `key` is
         redacted from the message, whatever it looks like.
         """
+
+    def told(self, headers: Mapping[str, str], target: TargetProfile) -> Told:
+        """What the headers of any answer tell: the provider's id of the call, and its cost."""

@@ -11,6 +11,7 @@ from sidecar.core.request import Completion, Prefix
 from sidecar.providers import errors
 from sidecar.providers.dialect import Decoder, HttpCall
 from sidecar.providers.profiles import TargetProfile
+from sidecar.providers.told import Told, told_by
 
 Encode = Callable[[Completion, TargetProfile, Prefix | None, str, bool], HttpCall]
 Decode = Callable[[TargetProfile, bool, str, Prefix | None], Decoder]
@@ -48,3 +49,6 @@ class Spoken(msgspec.Struct, frozen=True):
         key: str = "",
     ) -> Failure:
         return errors.of_response(status, headers, body, wall_ns, target.quirks.error_causes, key)
+
+    def told(self, headers: Mapping[str, str], target: TargetProfile) -> Told:
+        return told_by(headers, target.provider)
