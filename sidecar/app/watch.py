@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -14,15 +14,16 @@ log = logging.getLogger("headway")
 
 # Watching begins this long after the start: its import costs time that being ready needs more.
 BEGIN_AFTER_S = 1.0
-# The link that Kubernetes swaps when a mounted Secret or ConfigMap changes.
-SECRET_LINK = "..data"  # noqa: S105
+
+# Inode, time of the last change in nanoseconds, size in bytes.
+Signature = tuple[int, int, int]
 
 
 class Watch:
     """While entered, calls `reload` after every change of a watched file.
 
     Folders are watched, not files: Kubernetes swaps a mounted Secret by a link beside it, editors
-    write a new file and rename it.
+    write a new file and rename it. What the change was is then seen in the files themselves.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class Watch:
         self._reload = reload
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self._seen: dict[Path, Signature | None] = {}
 
     async def __aenter__(self) -> None:
+        self._changed()  # what was read for the start is where we begin
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(), name="watch files")
 
@@ -58,12 +61,14 @@ class Watch:
             paths.add(self._source.path)
         return {path.absolute().parent for path in paths if path.absolute().parent.is_dir()}
 
-    def _concerns(self, changed: Iterable[str]) -> bool:
-        """Is one of ours among them? Sockets, ledgers and whatever else lies there are not."""
-        names = {path.name for path in self._files()} | {SECRET_LINK}
+    def _changed(self) -> bool:
+        """Is one of our files another than when this was last asked? Also true of a file that came
+        or went; sockets, ledgers and whatever else lies beside ours are not asked about."""
+        paths = set(self._files())
         if self._source.path is not None:
-            names.add(self._source.path.name)
-        return any(Path(path).name in names for path in changed)
+            paths.add(self._source.path)
+        before, self._seen = self._seen, {path: _signature(path) for path in paths}
+        return self._seen != before
 
     async def _run(self) -> None:
         await asyncio.sleep(BEGIN_AFTER_S)
@@ -71,15 +76,34 @@ class Watch:
             await self._watch(folders)
 
     async def _watch(self, folders: set[Path]) -> None:
-        """Until the set of folders changes."""
+        """Until the set of folders changes.
+
+        Every yield asks the files themselves, the first before anything is watched and later ones
+        at each of the watcher's own time-outs too: what changed while nobody watched counts.
+        """
         from watchfiles import awatch
 
-        async for changes in awatch(*folders, stop_event=self._stop, recursive=False):
-            if not self._concerns(path for _, path in changes):
-                continue
-            try:
-                await self._reload()
-            except Exception:
-                log.exception("a reload failed; the old configuration stays")
+        await self._look()
+        watching = awatch(*folders, stop_event=self._stop, recursive=False, yield_on_timeout=True)
+        async for _ in watching:
+            await self._look()
             if self._folders() != folders:
                 return
+
+    async def _look(self) -> None:
+        """One reload if something changed."""
+        if not self._changed():
+            return
+        try:
+            await self._reload()
+        except Exception:
+            log.exception("a reload failed; the old configuration stays")
+
+
+def _signature(path: Path) -> Signature | None:
+    """Tells one state of a file from another, links followed; None where there is no file."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size

@@ -22,7 +22,7 @@ from headway.v1 import status_pb2
 from tests.support.configs import Config, environment
 
 # Nobody waits longer than this for anything, seconds: it ends a hang, and no test depends on it.
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 SERVING = health_pb2.HealthCheckResponse.SERVING
 CHANNEL = (
     ("grpc.default_authority", "localhost"),
