@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from pathlib import Path
-
-import uvloop
 
 from tests.faults.card import Outcome, Verdict
 from tests.faults.report import line, page, total
@@ -24,7 +23,7 @@ def main() -> int:
     chosen = parser.parse_args()
     only = {name for name in chosen.only.split(",") if name}
     rows = [row for row in ROWS if not only or row.id in only]
-    outcomes = uvloop.run(run_rows(rows, _tell))
+    outcomes = asyncio.run(run_rows(rows, _tell))
     print(total(outcomes.values()))
     if chosen.write:
         PAGE.write_text(page(outcomes, NOT_YET), encoding="utf-8")

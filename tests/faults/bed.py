@@ -89,10 +89,14 @@ class Bed:
         """Read a stream to its end, whatever it is, and keep what was seen."""
         loop = asyncio.get_running_loop()
         stamps: list[tuple[float, Event]] = []
+
+        def stamp(event: Event) -> None:
+            stamps.append((loop.time(), event))
+
         began, error = loop.time(), None
         try:
             async for event in stream:
-                stamps.append((loop.time(), event))
+                stamp(event)
         except HeadwayError as failure:
             error = failure
         call = Call(
@@ -138,9 +142,8 @@ class Bed:
 
 def _secrets(row: Row) -> dict[str, Key]:
     """The keys that the provider knows, by their secrets."""
-    return {
-        f"sk-card-{alias}": Key(alias, side.provider) for side in row.sides for alias in _keys(side)
-    }
+    aliases = {alias: side.provider for side in row.sides for alias in _keys(side)}
+    return {f"sk-card-{alias}": Key(alias, owner) for alias, owner in aliases.items()}
 
 
 def _keys(side: Side) -> tuple[str, ...]:
@@ -158,7 +161,8 @@ def _config(row: Row, folder: Path, base_url: str) -> dict[str, Any]:
         "healthy": {"targets": [f"{row.sides[0].provider}/fake-60#healthy"]},
     }
     for name, places in row.routes.items():
-        targets = [f"{names[place]}#{name}" for place in places]
+        tag = "" if name == "default" else f"#{name}"
+        targets = [names[place] + tag for place in places]
         routes[name] = {"targets": targets, "retries": 2, **row.route}
     sides = {side.provider: side for side in reversed(row.sides)}
     return {
@@ -181,5 +185,5 @@ def _provider(side: Side, base_url: str) -> dict[str, Any]:
         "base_url": base_url + BASES.get(side.provider, "/v1"),
         "accounts": {"main": {"keys": keys, "limits": list(side.limits)}},
         "models": {"*": model},
-        "timeouts": {**TIMEOUTS, **side.timeouts},
+        "timeouts": TIMEOUTS if side.timeouts is None else side.timeouts,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # The published set-up: every healthy answer is the same sixty words.
 SIXTY = written(0, 0, 60)
+# So many models are told of in a row's summary.
+MOST_TOLD = 8
 # What a row may want of its calls, beside the reason of an error.
 WHOLE, ANYTHING = "whole", "anything"
 
@@ -50,8 +53,8 @@ class Check(msgspec.Struct, frozen=True):
 class Side(msgspec.Struct, frozen=True, kw_only=True):
     """A target of the route: its provider by name, the model that is its behaviour, its quota.
 
-    `dialect` and `path` are for a provider that is not built in (the card's plain server).
-    `settings` go into the provider's block of the configuration, `resume` says what it continues.
+    A provider that is not built in is a plain server. `resume` says what it continues. `limits` are
+    those of its account; `timeouts` replace the published ones (empty: the product's own).
     """
 
     provider: str
@@ -60,7 +63,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: bool = False
     keys: tuple[str, ...] = ()
     limits: tuple[dict[str, Any], ...] = ()
-    timeouts: dict[str, str] = {}
+    timeouts: dict[str, str] | None = None
     priced: bool = True
 
     @property
@@ -155,8 +158,10 @@ def nothing_more(seen: Seen) -> Iterator[Check]:
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `within_s` bounds each of its calls, `lasts_s` is about what it takes.
 
+    `alone`: it measures milliseconds, so nothing else may run beside it.
     `wants` is WHOLE, ANYTHING (the judge says what), or the reason of the error that is ideal.
-    `routes` are further routes: which of the sides stand behind each.
+    `routes` are further routes: which of the sides stand behind each; the default one has all of
+    them, unless it is there too.
     """
 
     id: str
@@ -166,8 +171,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     story: Story = one_call
     wants: str = WHOLE
     text: Writing = SIXTY
+    texts: dict[str, Writing] = {}
     within_s: float = 20.0
     lasts_s: float = 4.0
+    alone: bool = False
     routes: dict[str, tuple[int, ...]] = {}
     route: dict[str, Any] = {}
     options: dict[str, Any] = {}
@@ -203,7 +210,7 @@ def checks_of_call(row: Row, call: Call) -> Iterator[Check]:
     wants = WHOLE if call.route == "healthy" else row.wants
     if wants == ANYTHING:
         return
-    text = SIXTY if call.route == "healthy" else row.text
+    text = SIXTY if call.route == "healthy" else row.texts.get(call.route, row.text)
     if call.error is not None:
         clean = call.error.from_daemon
         yield required("an error is clean", clean, f"{call.error.code.name} {call.ending}")
@@ -220,7 +227,7 @@ def judge(seen: Seen) -> Outcome:
     checks = [check for call in seen.calls for check in checks_of_call(row, call)]
     checks.append(required("the daemon ends cleanly", seen.exit_code == 0, seen.exit_code))
     checks += row.judge(seen)
-    broken = tuple(check for check in checks if not check.holds)
+    broken = tuple(dict.fromkeys(check for check in checks if not check.holds))
     return Outcome(
         row=row,
         verdict=verdict({check.weight for check in broken}),
@@ -246,6 +253,8 @@ def summary(seen: Seen) -> str:
         end = entry.ending.value if entry.status == 200 else str(entry.status or "no answer")
         by_model.setdefault(entry.model, []).append(end)
     targets = [f"{model}: {_runs(ends)}" for model, ends in by_model.items()]
+    if len(targets) > MOST_TOLD:
+        targets = [*targets[:MOST_TOLD], f"and {len(targets) - MOST_TOLD} models more"]
     ways = [a.continuation.value.upper() for call in seen.calls for a in call.attempts[1:]]
     ends = _runs([call.ending for call in seen.calls])
     return "; ".join([*targets, *([_runs(ways)] if ways else []), ends])
@@ -253,13 +262,8 @@ def summary(seen: Seen) -> str:
 
 def _runs(words: list[str]) -> str:
     """Equal neighbours are counted: "503 x3, complete"."""
-    runs: list[tuple[str, int]] = []
-    for word in words:
-        if runs and runs[-1][0] == word:
-            runs[-1] = (word, runs[-1][1] + 1)
-        else:
-            runs.append((word, 1))
-    return ", ".join(word if count == 1 else f"{word} x{count}" for word, count in runs)
+    counted = [(word, len(list(run))) for word, run in groupby(words)]
+    return ", ".join(word if count == 1 else f"{word} x{count}" for word, count in counted)
 
 
 def _difference(call: Call, text: Writing) -> str:

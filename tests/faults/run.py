@@ -16,7 +16,8 @@ AT_ONCE, STARTS_AT_ONCE = 24, 2
 async def run_rows(
     rows: Iterable[Row], told: Callable[[Outcome], None] = lambda outcome: None
 ) -> dict[str, Outcome]:
-    """The outcomes by id; the longest rows begin first. `told` hears of each as it ends."""
+    """The outcomes by id; the longest rows begin first, those that must be alone come last. `told`
+    hears of each as it ends."""
     places, starts = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def one(row: Row) -> Outcome:
@@ -26,7 +27,8 @@ async def run_rows(
         return outcome
 
     longest_first = sorted(rows, key=lambda row: -row.lasts_s)
-    outcomes = await asyncio.gather(*map(one, longest_first))
+    outcomes = await asyncio.gather(*(one(row) for row in longest_first if not row.alone))
+    outcomes += [await one(row) for row in longest_first if row.alone]
     return {outcome.row.id: outcome for outcome in sorted(outcomes, key=lambda o: o.row.id)}
 
 
