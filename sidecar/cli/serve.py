@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -125,8 +126,20 @@ def _loop_of_choice() -> Callable[..., None]:
     return uvloop.run
 
 
+def rest_the_collector() -> None:
+    """What is there now stays: the collector need not walk it again, nor come by so often.
+
+    A stream makes some hundred objects and leaves no cycle; with Python's defaults (700, 10, 10)
+    the collector was 7 % of the instructions of a request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
 async def _serve(make: Callable[[], Daemon]) -> None:
     daemon = make()
+    rest_the_collector()
     signals = Signals(daemon, asyncio.get_running_loop())
     try:
         await daemon.serve()

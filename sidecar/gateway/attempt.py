@@ -133,7 +133,9 @@ class _Flight:
         self._settle.responded(reply.status, reply.headers)
         if reply.status != 200:
             raise AttemptFailed(await self._refusal(reply))
-        decoder = lease.line.dialect.decoder(lease.line.profile, True)
+        decoder = lease.line.dialect.decoder(
+            lease.line.profile, True, lease.key.secret.reveal(), self._plan.start.prefix
+        )
         self._decoder = decoder
         self._settle.answering(decoder)
         watchdog.enter(Stage.FIRST)
@@ -230,7 +232,8 @@ class _Flight:
         line = self._lease.line
         wall_ns = self._parts.clock.wall_ns()
         self._settle.refused(status, headers, body)
-        failure = line.dialect.failure(status, headers, body, line.profile, wall_ns)
+        key = self._lease.key.secret.reveal()
+        failure = line.dialect.failure(status, headers, body, line.profile, wall_ns, key)
         return _about_prefix(failure, sent=self._plan.start.prefix is not None)
 
     def failure_of(self, error: Exception) -> Failure | None:
