@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 import msgspec
+from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from headway.v1 import completion_pb2, control_pb2
 
+from sidecar.server import translate
 from sidecar.server.completion import CompletionDoor
 from sidecar.server.control import ControlDoor
+from sidecar.server.errors import Typed
 from sidecar.server.problem import CannotListen
 from sidecar.server.reflection import LazyReflection
 from sidecar.server.sockets import SocketLock, is_loopback, mode_at_bind, unix_path
@@ -148,19 +151,44 @@ def _options(options: ListenOptions) -> Sequence[tuple[str, Any]]:
     )
 
 
+def _or_none(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
+    """`parse`, or None for bytes that it cannot read: gRPC's own answer to those is UNKNOWN with
+    an exception of Python in its text."""
+
+    def read(data: bytes) -> Message | None:
+        try:
+            return parse(data)
+        except DecodeError:
+            return None
+
+    return read
+
+
+def _readable(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Any]:
+    """`method` for requests that could be read, INVALID_REQUEST for the others."""
+
+    async def checked(message: Message | None, context: Any) -> Any:
+        if message is None:
+            async with Typed(context):
+                raise translate.invalid("request", "could not be read: not a message of this rpc")
+        return await method(message, context)
+
+    return checked
+
+
 def _completion_handlers(door: CompletionDoor) -> grpc.GenericRpcHandler:
     pb = completion_pb2
     return grpc.method_handlers_generic_handler(
         COMPLETION,
         {
             "StreamCompletion": grpc.unary_stream_rpc_method_handler(
-                door.stream,
-                pb.StreamCompletionRequest.FromString,
+                _readable(door.stream),
+                _or_none(pb.StreamCompletionRequest.FromString),
                 pb.StreamCompletionResponse.SerializeToString,
             ),
             "Complete": grpc.unary_unary_rpc_method_handler(
-                door.complete,
-                pb.CompleteRequest.FromString,
+                _readable(door.complete),
+                _or_none(pb.CompleteRequest.FromString),
                 pb.CompleteResponse.SerializeToString,
             ),
         },
@@ -177,15 +205,15 @@ def _control_handlers(door: ControlDoor) -> grpc.GenericRpcHandler:
     }
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         name: grpc.unary_unary_rpc_method_handler(
-            method,  # type: ignore[arg-type]
-            getattr(control_pb2, f"{name}Request").FromString,
+            _readable(method),  # type: ignore[arg-type]
+            _or_none(getattr(control_pb2, f"{name}Request").FromString),
             getattr(control_pb2, f"{name}Response").SerializeToString,
         )
         for name, method in unary.items()
     }
     handlers["WatchStatus"] = grpc.unary_stream_rpc_method_handler(
-        door.watch_status,
-        control_pb2.WatchStatusRequest.FromString,
+        _readable(door.watch_status),
+        _or_none(control_pb2.WatchStatusRequest.FromString),
         control_pb2.WatchStatusResponse.SerializeToString,
     )
     return grpc.method_handlers_generic_handler(CONTROL, handlers)

@@ -1,5 +1,5 @@
 """Fixtures of the room's tests."""
 
-from tests.support.fixtures import folder, provider, start
+from tests.support.fixtures import collector, folder, provider, start
 
-__all__ = ["folder", "provider", "start"]
+__all__ = ["collector", "folder", "provider", "start"]

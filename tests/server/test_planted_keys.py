@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -30,14 +29,6 @@ FAULTS = (
     "badbytes-3", "error-openai-3", "firsterror-openai", "refuse-context", "refuse-policy",
     "falsegzip", "deep-2000", "deny-k1", "deny-o1",
 )  # fmt: skip
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    made = Collector()
-    made.endpoint = f"http://127.0.0.1:{made.start()}"
-    yield made
-    made.close()
 
 
 def planted(folder: Path, base_url: str, endpoint: str) -> Config:

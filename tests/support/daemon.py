@@ -128,8 +128,9 @@ class Daemon:
     def rss_bytes(self) -> int:
         return int(psutil.Process(self.process.pid).memory_info().rss)
 
-    def client(self, **options: Any) -> AsyncClient:
-        return AsyncClient(self.target, **options)
+    def client(self, target: str = "") -> AsyncClient:
+        """Our client, connected to the socket unless another address is given."""
+        return AsyncClient(target or self.target)
 
     async def wait_health(self, service: str, wanted: int, address: str = "") -> None:
         """Return when health says `wanted` of `service`."""

@@ -12,12 +12,13 @@ import pytest
 from sidecar.testing import Key, ProviderConfig, RunningProvider, running_provider
 from tests.support.configs import DEEPSEEK_KEY, OTHER_KEY, Config
 from tests.support.daemon import Daemon
+from tests.telemetry.collector import Collector
 
 # Of a failed test's daemon, so many characters of log are shown.
 LOG_SHOWN = 8000
 
 Start = Callable[..., Awaitable[Daemon]]
-__all__ = ["Start", "folder", "provider", "start"]
+__all__ = ["Start", "collector", "folder", "provider", "start"]
 
 
 @pytest.fixture
@@ -26,6 +27,15 @@ def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="hw"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector of spans and metrics that listens."""
+    made = Collector()
+    made.endpoint = f"http://127.0.0.1:{made.start()}"
+    yield made
+    made.close()
 
 
 @pytest.fixture
