@@ -269,7 +269,7 @@ class Pool:
         before, ours = self._known, answer.generation == self._nonce()
         self._known = Known(answer.generation, answer.version, answer.now, reconnected=False)
         lost = before.generation and before.generation != answer.generation
-        healing = self._heal(discovered=ours) if lost else []
+        healing = self._heal(answer.generation) if lost else []
         self.mirror.update(answer)
         self.debts.add(healing, 0.0, first=True)
         if beat:
@@ -314,12 +314,11 @@ class Pool:
             return []
         return self.mirror.heal(lost=False)
 
-    def _heal(self, *, discovered: bool) -> list[Owed]:
-        """The store lost its state: what we knew; the first to notice stands in for the rest."""
+    def _heal(self, generation: str) -> list[Owed]:
+        """The store lost its state: what we knew, and for a while the seats of those who have
+        not spoken yet."""
         owed = self.mirror.heal(lost=True) + claims(self.held.values())
-        if discovered:
-            owed += self.mirror.ghosts(f"{self._pod}-{self._nonces}", 1.2 * self._settings.beat_s)
-        return owed
+        return owed + self.mirror.ghosts(generation, 1.2 * self._settings.beat_s)
 
     def _nonce(self) -> str:
         return f"{self._pod}.{self._nonces}"

@@ -159,7 +159,7 @@ async def test_settlements_sent_again_after_a_lost_answer_count_once(server: Ser
         assert lost
         refused = await pod.take(bucket, cost=Cost(1, 1))
         assert isinstance(refused, Refused)
-        assert refused.ready_at - pod.clock.now() == pytest.approx(101_000, rel=0.001)
+        assert refused.ready_at - pod.clock.now() == pytest.approx(101e6, rel=0.001)
 
 
 async def test_candidates_of_several_pools_are_asked_one_pool_after_the_other(

@@ -5,6 +5,7 @@
 --                              l:<id> learned "limit until"   m:<id> backlog "seq (seq least)*"
 --                              g:<id> cover TAT   a:<id> seat limit   b:<pod> last batch applied
 --                              g generation   v version   o clock offset   w last moment seen
+--                              h since when the state is whole again, after a loss
 -- KEYS[2] sorted set of pods   id -> last heartbeat
 -- KEYS[3..] two sorted sets for each bucket of seats: lease -> expiry, and those of classes with a
 --           reserve
@@ -153,6 +154,14 @@ local function read_rate(state, found, now)
   derive(state, now)
 end
 
+local function raise(state, tat)
+  if tat > state.tat then
+    push(state, 0)
+    state.tat = tat
+    state.dirty = true
+  end
+end
+
 -- Seats.
 
 local function write_seats(state)
@@ -243,7 +252,7 @@ end
 
 -- All of a call's buckets, in the order given: {id, dimension, limit, per, burst, tat, unit}.
 
-local function read(rows, now)
+local function read(rows, now, born)
   if #rows == 0 then
     return {}
   end
@@ -266,18 +275,11 @@ local function read(rows, now)
       read_seats(state, own)
     else
       read_rate(state, own, now)
+      raise(state, born + state.room)
     end
     states[at] = state
   end
   return states
-end
-
-local function raise(state, tat)
-  if tat > state.tat then
-    push(state, 0)
-    state.tat = tat
-    state.dirty = true
-  end
 end
 
 local function hold_back(state, until_)

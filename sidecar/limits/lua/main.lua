@@ -8,7 +8,7 @@ local MOST_RANKED = 256   -- ranking more pods than this would cost too much for
 local HOUR_MS = 3600000
 
 local doc = cjson.decode(ARGV[1])
-local kept = redis.call('HMGET', hash, 'g', 'v', 'o', 'w', 'b:' .. doc.pod)
+local kept = redis.call('HMGET', hash, 'g', 'v', 'o', 'w', 'b:' .. doc.pod, 'h')
 local generation, version = kept[1], tonumber(kept[2]) or 0
 
 -- The clock never runs backwards, whatever a failover or an operator does to the server's.
@@ -28,13 +28,24 @@ local function moment()
 end
 
 -- Lost state (no generation) or older than somebody has seen it (rolled back): a new generation,
--- so that every pod brings what it knows. Answers whether this one has to, before it may decide.
-local function heal(states, now)
-  local lost = not generation or version < doc.version
-  if lost then
+-- so that every pod brings what it knows. Until they all have, no bucket holds more than it has
+-- refilled since: whatever was taken unseen, and reserved ahead, is counted as the whole burst.
+local function notice(now)
+  local born = tonumber(kept[6]) or NEVER
+  if not generation or version < doc.version then
+    if doc.version > 0 then
+      born = now + COVER_HORIZON
+      put('h', text(born))
+    end
     generation, version = doc.nonce, math.max(version, doc.version)
     put('g', generation)
   end
+  return born
+end
+
+-- What this pod knows of the buckets it asks for, if the server may know less; answers whether the
+-- pod has to bring everything else too before anything may be decided.
+local function heal(states, now)
   local stale = generation ~= doc.generation
   if stale or doc.reconnected then
     for at, row in ipairs(doc.buckets) do
@@ -77,7 +88,7 @@ local function seen(states, now)
 end
 
 local now = moment()
-local states = read(doc.buckets, now)
+local states = read(doc.buckets, now, notice(now))
 local stale = heal(states, now)
 if doc.batch > 0 and doc.batch > (tonumber(kept[5]) or 0) then
   settle(doc.ops, states, now, generation)
