@@ -76,6 +76,10 @@ class Admission:
         finally:
             self._forget(route)
 
+    def has_head(self, route: str) -> bool:
+        """Is somebody looking for a lease on `route`, so that others wait?"""
+        return route in self._lines
+
     def pass_turn(self, route: str) -> None:
         """The head has what it waited for, or gave up: the next one's turn."""
         self._lines[route].next()

@@ -105,6 +105,9 @@ class Gateway:
         clock, began_ns = self.parts.clock, self.parts.clock.wall_ns()
         began = clock.now()
         try:
+            if self.admission.has_head(session.route.name):
+                # The head may wait longer than this one can: whoever waits in vain is told at once.
+                self.parts.leases.refuse_hopeless(session, world, want)
             await self.admission.wait_turn(session.route.name, session.request, want.work_s)
             try:
                 return await self.parts.leases.acquire(session, world, want)

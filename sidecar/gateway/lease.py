@@ -93,6 +93,14 @@ class Leases:
         self._store.settle(reservation, used)
         self._changed.fire()
 
+    def refuse_hopeless(self, session: Session, world: World, want: Want) -> None:
+        """Raise RequestFailed if no lease can be had before the deadline, as things stand now."""
+        now = self._clock.now()
+        search = _Search(session, world, want, self._ring, self._store, now)
+        choice = search.choice()
+        if choice is None or choice.ready_at > session.request.deadline:
+            raise search.refusal(choice)
+
     async def acquire(self, session: Session, world: World, want: Want) -> Lease:
         """The lease for the next attempt of `session`.
 

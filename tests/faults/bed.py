@@ -52,7 +52,7 @@ class Bed:
     def __init__(self, row: Row) -> None:
         self.row = row
         self.notes: dict[str, Any] = {}
-        self._calls: list[Call] = []
+        self.calls: list[Call] = []
         self._stack = AsyncExitStack()
         self.provider: RunningProvider
         self.daemon: Daemon
@@ -107,7 +107,7 @@ class Bed:
             result=stream.result if error is None else None,
             error=error,
         )
-        self._calls.append(call)
+        self.calls.append(call)
         return call
 
     # -- for the judge -----------------------------------------------------------------------
@@ -121,7 +121,7 @@ class Bed:
             exit_code = await self.daemon.terminate()
         return Seen(
             row=self.row,
-            calls=tuple(self._calls),
+            calls=tuple(self.calls),
             log=self.provider.log,
             bill=self.provider.bill,
             ledger=tuple(self.daemon.rows()),

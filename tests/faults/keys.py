@@ -1,0 +1,135 @@
+"""H29 to H32: keys that are revoked, cooling, out of money, or not allowed a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from headway import HeadwayError
+
+from tests.faults.bed import Bed
+from tests.faults.card import ANYTHING, Check, Row, Seen, Side, required
+from tests.faults.published import BACKUP, complete, refused, rescued
+from tests.support.machine import Starvation
+
+# H29: so many streams before and after, and how long a revoked key may still be used.
+STREAMS, FORGOTTEN_S = 12, 0.100
+# H30: what the provider asks for, and within what a hopeless request is told so.
+COOLING_S, TOLD_S = 3.0, 0.010
+THREE = ("primary-1", "primary-2", "primary-3")
+
+
+async def revoked_in_traffic(bed: Bed) -> None:
+    """Streams on three keys; one key is revoked while they run, and more streams follow."""
+    before = [asyncio.create_task(bed.call()) for _ in range(STREAMS)]
+    log = bed.provider
+    await log.wait_until(lambda: sum(1 for e in log.log if e.first_token_s) >= STREAMS)
+    bed.provider.provider.revoke(THREE[0])
+    after = [asyncio.create_task(bed.call()) for _ in range(STREAMS)]
+    await asyncio.gather(*before, *after)
+    await asyncio.gather(*(bed.call() for _ in range(STREAMS)))
+
+
+def h29(seen: Seen) -> Iterator[Check]:
+    used = {entry.key for entry in seen.log if entry.status == 200}
+    yield required("all keys served", used == set(THREE), sorted(used))
+    refusals = [entry.received_s for entry in seen.log if entry.status == 401]
+    yield required("the revoked key was refused", bool(refusals), len(refusals))
+    told = min(refusals, default=0.0)
+    late = [t for t in (e.received_s for e in seen.log if e.key == THREE[0])
+            if t > told + FORGOTTEN_S]  # fmt: skip
+    yield required("no use of it 100 ms later", not late, len(late))
+
+
+async def all_cooling(bed: Bed) -> None:
+    """One request waits for the keys; another has too short a deadline for that."""
+    patient = asyncio.create_task(bed.call())
+    log = bed.provider
+    await log.wait_until(lambda: sum(1 for entry in log.log if entry.status == 429) == 2)
+    # An answer on its way to the daemon is not one that it has read.
+    await asyncio.sleep(0.2)
+    async with Starvation(bed.daemon.process.pid) as starved:
+        hurried = await bed.call(timeout_s=1.0)
+    bed.notes["starved"] = starved.waited_s(hurried.began, hurried.ended)
+    await patient
+
+
+def h30(seen: Seen) -> Iterator[Check]:
+    hurried, patient = seen.calls
+    error = hurried.error
+    yield required("a short deadline is refused", hurried.ending == "DEADLINE_TOO_SHORT",
+                   hurried.ending)  # fmt: skip
+    told_s = hurried.took_s - seen.notes["starved"]
+    yield required("within 10 ms", told_s <= TOLD_S, f"{told_s * 1e3:.1f} ms")
+    yield from right_time(error, hurried.began, [seen.zero + e.received_s for e in seen.log])
+    yield rescued(patient)
+    yield complete(patient)
+    times = [entry.received_s for entry in seen.log]
+    waits = [later - earlier for earlier, later in zip(times, times[2:], strict=False)]
+    yield required("no call before Retry-After ends", min(waits) >= COOLING_S - 0.05,
+                   [f"{wait:.2f} s" for wait in waits])  # fmt: skip
+    yield required("three calls in all", len(times) == 3, len(times))
+
+
+def right_time(
+    error: HeadwayError | None, began: float, refused_at: list[float]
+) -> Iterator[Check]:
+    """RetryInfo says when the first key is back."""
+    back_s = refused_at[0] + COOLING_S - began
+    told_s = error.retry_after_s if error is not None else None
+    near = told_s is not None and abs(told_s - back_s) <= 0.1
+    yield required("RetryInfo tells when", near, f"{told_s}, the first key is back in {back_s:.2f}")
+
+
+async def spent(bed: Bed) -> None:
+    for route in ("default", "default", "alone"):
+        await bed.call(route)
+
+
+def h31(seen: Seen) -> Iterator[Check]:
+    *saved, alone = seen.calls
+    for call in saved:
+        yield rescued(call)
+        yield complete(call)
+    mine = [entry for entry in seen.log if entry.account == "primary"]
+    yield required("the account is asked once", len(mine) == 1, len(mine))
+    yield from refused(alone, "SPEND_LIMIT")
+    told = alone.error.retry_after_s if alone.error else None
+    yield required("no RetryInfo", told is None, told)
+
+
+async def one_model_denied(bed: Bed) -> None:
+    for _ in range(4):
+        await bed.call("denied")
+    await asyncio.gather(*(bed.call("other") for _ in range(4)))
+
+
+def h32(seen: Seen) -> Iterator[Check]:
+    denied = [entry for entry in seen.log if entry.status in (403, 404)]
+    yield required("asked once with that key", len(denied) == 1, len(denied))
+    elsewhere = [e for e in seen.log if e.key == "primary-1" and e.model.endswith("#other")]
+    yield required("the key serves its other models", bool(elsewhere), len(elsewhere))
+
+
+def money(name: str, fault: str, model: str) -> Row:
+    sides = (Side(provider="primary", model=model), BACKUP)
+    return Row(id=name, fault=fault, sides=sides, story=spent, judge=h31, wants=ANYTHING,
+               routes={"alone": (0,)})  # fmt: skip
+
+
+KEYS = (
+    Row(id="H29", fault="one of three keys is revoked in traffic", judge=h29, lasts_s=5,
+        story=revoked_in_traffic,
+        sides=(Side(provider="primary", model="fake-60", keys=THREE),)),
+    Row(id="H30", fault="all keys cooling for 3 s", judge=h30, story=all_cooling, lasts_s=6,
+        wants=ANYTHING, alone=True,
+        sides=(Side(provider="primary", model="fake-60+http-429-3@1..2", keys=THREE[:2],
+                    limits=({"requests": 600, "burst": 600, "each": "key"},)),)),
+    money("H31", "429 insufficient_quota", "fake-60+refuse-quota"),
+    money("H31-402", "402, no balance", "fake-60+http-402"),
+    Row(id="H32", fault="403 for one model on one key", judge=h32, story=one_model_denied,
+        lasts_s=8,
+        sides=(Side(provider="primary", model="fake-60+deny-primary-1", keys=THREE[:2]),
+               Side(provider="primary", model="fake-60", keys=THREE[:2])),
+        routes={"denied": (0,), "other": (1,)}),
+)  # fmt: skip
