@@ -44,6 +44,7 @@ class Journal:
         self.error: RequestFailed | None = None
         self.over = False
         self.readers = 0
+        self.visits = 0
         self.task: asyncio.Task[None] | None = None
         self._news = Pulse()
         self._read = Pulse()
@@ -66,6 +67,7 @@ class Journal:
     async def read(self, after: int) -> AsyncGenerator[Event, None]:
         """Events number `after` + 1 and on, to the end. Raises the stream's own RequestFailed."""
         self.readers += 1
+        self.visits += 1
         read = sum(_size(event) for event in self.events[:after])
         position = after
         try:
@@ -206,14 +208,16 @@ class Journals:
     async def _watch(self, journal: Journal) -> None:
         """Cancel a stream that nobody has read for `linger_s`."""
         alone_since: float | None = None
+        visits = 0
         period_s = min(max(self._policy.linger_s / 4, 0.05), 5.0)
         while True:
             await asyncio.sleep(period_s)
             now = self._clock.now()
             if journal.readers:
                 alone_since = None
-            elif alone_since is None:
-                alone_since = now
+            elif alone_since is None or visits != journal.visits:
+                alone_since = now  # somebody may have come and gone between two looks
+            visits = journal.visits
             if alone_since is not None and now - alone_since >= self._policy.linger_s:
                 if journal.task is not None:
                     journal.task.cancel()
