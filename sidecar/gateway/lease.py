@@ -33,6 +33,8 @@ LOOK_AGAIN_S = 5.0
 SHORTEST_LOOK_S = 0.005
 
 SCOPES = {"bucket": Reason.DEADLINE_TOO_SHORT, "backoff": Reason.DEADLINE_TOO_SHORT}
+# In place of a bucket's name while nobody has asked which one it is.
+SOME_BUCKET = "..."
 DISABLED = {
     Cause.CREDENTIAL: Reason.KEYS_REJECTED,
     Cause.REGION: Reason.KEYS_REJECTED,
@@ -210,12 +212,14 @@ class _Search:
         self._standings: list[Standing] = []
         self._priority = session.request.completion.priority
         self._too_small: Candidate | None = None
+        # Nobody waits for a better target beyond the deadline while a worse one is there.
+        left_s = max(session.request.deadline - now, 0.0)
+        self._patience_s = min(session.route.patience_s, left_s)
 
     @property
     def patience_s(self) -> float:
         """How long the best target is worth waiting for while others are there."""
-        others = len(self._lines) > 1
-        return min(self.session.route.patience_s, HORIZON_S) if others else HORIZON_S
+        return min(self._patience_s, HORIZON_S) if len(self._lines) > 1 else HORIZON_S
 
     def at_once(self) -> Option | None:
         """The best target, if some key of it is free of everything but its buckets: the usual
@@ -228,7 +232,7 @@ class _Search:
         return None
 
     def choice(self) -> Option | None:
-        return pick(self._options(), self._now, self.session.route.patience_s)
+        return pick(self._options(), self._now, self._patience_s)
 
     def candidates(self, choice: Option) -> tuple[Line, list[Key], list[Candidate]]:
         """All keys of the chosen target that are no later than the horizon, for the store."""
@@ -273,7 +277,21 @@ class _Search:
             return _keys_disabled(disabled[0], self._standings)
         if self.session.failures and choice.blocked_by[0] != "bucket":
             return self.session.error()
-        return self._late(choice.ready_at, *choice.blocked_by)
+        kind, name = choice.blocked_by
+        if name == SOME_BUCKET:
+            name = self._tightest(choice)
+        return self._late(choice.ready_at, kind, name)
+
+    def _tightest(self, choice: Option) -> str:
+        """The bucket that keeps `choice` waiting: looked for only when it has to be told."""
+        line = self._lines[choice.rank]
+        whole = self._candidate(line, self._ring.keys(line.target.provider)[choice.key], self._now)
+
+        def free_at(bucket: Bucket) -> float:
+            alone = Candidate(whole.key, (bucket,), whole.ready_at)
+            return self._store.ready_at(alone, self.want.cost, self._priority)
+
+        return max(whole.buckets, key=free_at).id
 
     def _late(self, ready_at: float, kind: str, name: str) -> RequestFailed:
         wait_s = ready_at - self._now
@@ -297,7 +315,7 @@ class _Search:
                     if bucket_at == NEVER:
                         self._too_small = self._too_small or candidate
                     if bucket_at > ready_at:
-                        ready_at, blocked_by = bucket_at, ("bucket", _tightest(candidate))
+                        ready_at, blocked_by = bucket_at, ("bucket", SOME_BUCKET)
                 yield Option(rank, index, rank, ready_at, blocked_by)
 
     def _obstacle(self, rank: int, line: Line, key: Key) -> tuple[float, tuple[str, str]]:
@@ -321,10 +339,6 @@ class _Search:
             buckets=line.buckets(key, self.want.thinks and line.target.reasoning),
             ready_at=ready_at,
         )
-
-
-def _tightest(candidate: Candidate) -> str:
-    return candidate.buckets[0].id if candidate.buckets else candidate.key
 
 
 def _keys_disabled(cause: Cause, standings: list[Standing]) -> RequestFailed:
