@@ -7,6 +7,7 @@ Times are seconds on the caller's clock.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from typing import Literal
@@ -78,31 +79,32 @@ class Refused(msgspec.Struct, frozen=True):
     wait_s: float
 
 
-class Gate:
+class Gate(ABC):
     """The state of one limit for one key or account."""
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
         self.amount = quota.amount
 
+    @abstractmethod
     def wait_s(self, cost: int, now: float) -> float:
         """Seconds until `cost` would pass; 0 if it passes now, infinity if never."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, cost: int, now: float) -> None:
         """Count it, whether it fits or not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def used(self, now: float) -> float:
         """How much of the amount is in use."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reset_s(self, now: float) -> float:
         """Seconds until nothing of it is in use, if nothing more comes."""
-        raise NotImplementedError
 
     def release(self) -> None:
-        """The request has ended."""
+        """The request has ended; only a limit of concurrency cares."""
+        return
 
 
 class BucketGate(Gate):

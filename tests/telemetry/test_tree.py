@@ -385,18 +385,15 @@ def test_every_span_carries_the_callers_trace_state() -> None:
 
 def test_only_the_server_spans_parent_is_remote() -> None:
     remote = [bool(span.flags & 0x200) for span in spans(failed_over)]
-
     assert remote == [True] + [False] * 9
 
 
 def test_span_ids_are_unique() -> None:
     found = spans(failed_over)
-
     assert len({span.span_id for span in found}) == len(found)
 
 
 def test_ids_come_from_the_generator_that_was_handed_in() -> None:
     first = [span.span_id for span in spans(simple)]
     again = [span.span_id for span in spans(simple)]
-
     assert first == again
