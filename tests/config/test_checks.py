@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.config.checks import is_host_port, is_http
-
-from .making import problems, with_provider
+from tests.config.making import problems, with_provider
 
 NO_PROVIDER = "providers"
 

@@ -7,8 +7,7 @@ import pytest
 from sidecar.config.limits import resolved_limit
 from sidecar.config.schema import Limit
 from sidecar.limits.bucket import Dimension, admitted_within
-
-from .making import LIMIT, problems, with_limit
+from tests.config.making import LIMIT, problems, with_limit
 
 
 @pytest.mark.parametrize(

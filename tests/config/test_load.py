@@ -6,8 +6,7 @@ import pytest
 
 from sidecar.config.load import MOST_BYTES, BadConfig, from_environment, parse, version_of
 from sidecar.config.schema import Config, LedgerConfig
-
-from .making import GOOD, problems
+from tests.config.making import GOOD, problems
 
 ENVS = {"deepseek": "DEEPSEEK_API_KEY", "openai": "OPENAI_API_KEY", "local": ""}
 

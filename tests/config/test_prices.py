@@ -11,8 +11,7 @@ from sidecar.config.prices import rules
 from sidecar.core.money import Price
 from sidecar.ledger.prices import PriceBook
 from sidecar.ledger.window import wall_ns_of
-
-from .making import PRICE, problems, with_price
+from tests.config.making import PRICE, problems, with_price
 
 MONDAY_NOON = wall_ns_of(datetime(2026, 11, 2, 12, tzinfo=UTC))
 SUNDAY_NOON = wall_ns_of(datetime(2026, 11, 1, 12, tzinfo=UTC))

@@ -8,8 +8,7 @@ from sidecar.config.load import from_environment
 from sidecar.config.resolve import THINKING_FIRST_S, resolve
 from sidecar.core.target import Resume
 from sidecar.providers.table import DIALECTS, PROFILES
-
-from .making import GOOD, problems, resolved, with_provider
+from tests.config.making import GOOD, problems, resolved, with_provider
 
 
 def first_s(fields: str, model: str = "m-1") -> float:

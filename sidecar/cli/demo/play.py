@@ -15,7 +15,7 @@ from headway import HeadwayError
 from sidecar.cli.advice import failed
 from sidecar.cli.demo import scenes, setting
 from sidecar.cli.demo.processes import running
-from sidecar.cli.ending import FAILED
+from sidecar.cli.ending import FAILED, Failed
 from sidecar.cli.show import Show, show_on
 
 
@@ -28,11 +28,19 @@ def play(plain: bool) -> int:
             held = asyncio.run(_play(show, Path(folder), os.environ))
         except HeadwayError as error:
             show.end_line()
-            raise failed(error) from None
+            raise _told(error, os.environ) from None
     if held:
         show.note("")
         show.note("Everything above was checked as it happened.", "good")
     return 0 if held else FAILED
+
+
+def _told(error: HeadwayError, environment: Mapping[str, str]) -> Failed:
+    """The error; with DeepSeek in it, how to see the demo without."""
+    told = failed(error)
+    if not environment.get(setting.REAL_KEY):
+        return told
+    return Failed(*told.lines, f"without {setting.REAL_KEY} the demo needs no network")
 
 
 async def _play(show: Show, folder: Path, environment: Mapping[str, str]) -> bool:
