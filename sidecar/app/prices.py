@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sidecar.config import prices as price_rules
 from sidecar.config.resolve import Resolved
 from sidecar.ledger import price_file
 from sidecar.ledger.prices import PriceBook, Quote
+
+log = logging.getLogger(__name__)
+
+# Names of models come from callers: about so many without a price the log is told.
+MOST_TOLD = 1_000
 
 
 def price_book(resolved: Resolved) -> PriceBook:
@@ -20,12 +26,27 @@ def price_book(resolved: Resolved) -> PriceBook:
 
 
 class PriceDesk:
-    """Answers from whichever book is in force."""
+    """Answers from whichever book is in force. A model without a price is told to the log, once."""
 
     def __init__(self, book: PriceBook) -> None:
         self.book = book
+        self._told: set[tuple[str, str]] = set()
 
     def quote(
         self, provider: str, model: str, wall_ns: int, input_tokens: int = 0, served: str = ""
     ) -> Quote:
-        return self.book.quote(provider, model, wall_ns, input_tokens, served)
+        found = self.book.quote(provider, model, wall_ns, input_tokens, served)
+        if found.price is None and len(self._told) < MOST_TOLD:
+            self._tell(provider, model)
+        return found
+
+    def _tell(self, provider: str, model: str) -> None:
+        if (provider, model) not in self._told:
+            self._told.add((provider, model))
+            log.warning(
+                "no price is known for %s/%s: its cost is unknown; set `price` for it in "
+                "`providers.%s.models`",
+                provider,
+                model,
+                provider,
+            )

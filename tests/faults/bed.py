@@ -59,6 +59,13 @@ class Bed:
         self.client: AsyncClient
 
     async def __aenter__(self) -> Bed:
+        try:
+            return await self._enter()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def _enter(self) -> Bed:
         row, stack = self.row, self._stack
         folder = Path(tempfile.mkdtemp(prefix="hw"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -30,7 +30,7 @@ DIALECTS = ("primary", "openai-responses", "anthropic", "gemini", "ollama", "gpu
 # H02: the promise is from the cut to the next token, beside what the next provider takes for it.
 RECOVERY_S, RECOVERIES = 0.050, 20
 # H08: how many offsets, and how many at a time.
-OFFSETS, AT_ONCE = 160, 8
+OFFSETS, AT_ONCE = 120, 4
 # H08: whose stream in which form, from which byte on, in which steps.
 BYTES = (
     ("deepseek", "frame-padded", 2600, 1),
@@ -268,7 +268,7 @@ CUTS = (
         sides=(Side(provider="deepseek", model="fake-60", resume="prefix", reasoning=True),
                Side(provider="primary", model="fake-60", reasoning=True),
                Side(provider="vllm", model="fake-60", resume="prefill", reasoning=True)),
-        story=every_offset, text=ODD, lasts_s=20, sections=PATIENT),
+        story=every_offset, text=ODD, lasts_s=14, within_s=60, sections=PATIENT),
     Row(id="H09", fault="an error after the finish reason", judge=h09, story=every_route,
         sides=(Side(provider="openrouter", model="fake-60+lateerror-openrouter"),
                Side(provider="gemini", model="fake-60+lateerror-google-bare")),
