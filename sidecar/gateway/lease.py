@@ -119,7 +119,7 @@ class Leases:
             now = self._clock.now()
             search = _Search(session, world, want, self._ring, self._store, now)
             choice = search.choice()
-            if choice is None or choice.ready_at > session.request.deadline:
+            if choice is None or search.in_vain(choice):
                 raise search.refusal(choice)
             if choice.ready_at > now + HORIZON_S:
                 await self._changed.wait(min(choice.ready_at - now, LOOK_AGAIN_S))
@@ -234,6 +234,16 @@ class _Search:
     def choice(self) -> Option | None:
         return pick(self._options(), self._now, self._patience_s)
 
+    def in_vain(self, choice: Option) -> bool:
+        """Is waiting for `choice` no use? It comes after the deadline; or every key there is was
+        refused by its provider, and only a human can mend that (the next probe shows it)."""
+        late = choice.ready_at > self.session.request.deadline
+        return late or (choice.ready_at > self._now and self._all_disabled)
+
+    @property
+    def _all_disabled(self) -> bool:
+        return all(standing.disabled for standing in self._standings)
+
     def candidates(self, choice: Option) -> tuple[Line, list[Key], list[Candidate]]:
         """All keys of the chosen target that are no later than the horizon, for the store."""
         line = self._lines[choice.rank]
@@ -272,9 +282,9 @@ class _Search:
         return self._late(leave_at, "bucket", self.session.route.name)
 
     def _too_late(self, choice: Option) -> RequestFailed:
-        disabled = [s.cause for s in self._standings if s.disabled and s.cause is not None]
-        if disabled and len(disabled) == len(self._standings):
-            return _keys_disabled(disabled[0], self._standings)
+        causes = [standing.cause for standing in self._standings]
+        if self._all_disabled and causes[0] is not None:
+            return _keys_disabled(causes[0], self._standings)
         if self.session.failures and choice.blocked_by[0] != "bucket":
             return self.session.error()
         kind, name = choice.blocked_by

@@ -175,7 +175,7 @@ class House:
         assert len(set(keys)) == len(keys)
         billed = self.first.bill.total.cost + self.second.bill.total.cost
         ledger = sum((entry.cost for entry in self.books.entries), start=type(billed)())
-        assert ledger == billed
+        assert ledger == billed, (ledger, billed)
 
     async def aclose(self) -> None:
         await self.engine.aclose()

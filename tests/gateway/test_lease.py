@@ -237,10 +237,21 @@ async def test_with_every_key_disabled_the_operator_is_told(cause: Cause, reason
     house = House(aliases=("a1", "a2"))
     for alias in ("a1", "a2"):
         rest(house, alias, cause)
-    error = await refused(house, timeout_s=60.0)
+    error = await refused(house, timeout_s=7200.0)
+    assert house.clock.now() == 0.0, "nobody waits for what only a human can mend"
     assert (error.reason, error.retry_after_s) == (reason, None)
     assert error.metadata["cause"] == cause.value
     assert "sk-" not in error.message
+
+
+@in_virtual_time
+async def test_a_disabled_key_is_tried_again_by_whoever_comes_when_its_probe_is_due() -> None:
+    house = House()
+    rest(house, "a1", Cause.CREDENTIAL)
+    await asyncio.sleep(601.0)
+    lease = await house.acquire()
+    assert (where(lease), lease.waited_s) == (("deepseek", "a1"), 0.0)
+    assert (await refused(house)).reason is Reason.KEYS_REJECTED
 
 
 @in_virtual_time
