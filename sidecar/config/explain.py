@@ -15,7 +15,7 @@ from sidecar.config.schema import KeySource
 from sidecar.core.money import Price
 from sidecar.core.target import Phases, Resume, Route, Target
 from sidecar.ledger.prices import Quote
-from sidecar.limits.bucket import Dimension, admitted_within, warning
+from sidecar.limits.bucket import Bucket, Dimension, admitted_within, warning
 
 # provider and model to the price now; path of a key to why it cannot be read, "" if it can.
 QuoteOf = Callable[[str, str], Quote]
@@ -146,23 +146,28 @@ def _limit(provider: str, account: ResolvedAccount, limit: ResolvedLimit) -> Poi
     if limit.dimension is Dimension.CONCURRENCY:
         return Point(f"at most {limit.limit:,} requests at a time{_scope(account, limit)}")
     unit, window = UNITS[limit.dimension], _span(limit.per_s)
+    unit = unit.removesuffix("s") if limit.limit == 1 else unit
     text = f"{limit.limit:,} {unit} per {window}, burst {limit.burst:,}{_scope(account, limit)}"
-    most = admitted_within(bucket, limit.per_s)
-    below = [
-        Point(
-            f"lets {most:,} through in the first {window}, {limit.limit:,} in each {window} after "
-            "that"
-        )
-    ]
+    return Point(text, (_effect(limit, bucket, window),))
+
+
+def _effect(limit: ResolvedLimit, bucket: Bucket, window: str) -> Point:
+    """What a rate lets through, and whether that is likely more than is meant."""
+    if limit.safe:
+        asked = _span(seconds(limit.per_text))
+        return Point(f"lets no more than {limit.written:,} through in any {asked}, as asked for")
     if told := warning(bucket):
-        below = [Point(told, warns=True)]
-    return Point(text, tuple(below))
+        return Point(told, warns=True)
+    most = admitted_within(bucket, limit.per_s)
+    return Point(
+        f"lets {most:,} through in the first {window}, {limit.limit:,} in each {window} after that"
+    )
 
 
 def _scope(account: ResolvedAccount, limit: ResolvedLimit) -> str:
     """Whose limit it is and for which requests."""
-    keys = len(account.keys)
-    parts = [f"for each of {keys} keys" if limit.each_key else ""]
+    keys = f"for each of {len(account.keys)} keys" if len(account.keys) > 1 else "for the one key"
+    parts = [keys if limit.each_key else ""]
     parts += [CLASSES.get(limit.cls, "")]
     parts += [f"for {', '.join(limit.models)}" if limit.models else ""]
     return "".join(f", {part}" for part in parts if part)
@@ -179,14 +184,16 @@ def _route(route: Route, quote: QuoteOf) -> Point:
     handoff = ", kept reasoning is handed on" if route.handoff else ""
     text = (
         f"{route.name}: a stream that breaks is {INTERRUPTIONS[route.on_interruption]}{handoff}; "
-        f"each target is asked again up to {_times(route.retries)}, a better one is waited for "
-        f"{_span(route.patience_s)}"
+        f"{_again(route.retries)}, a better target is waited for {_span(route.patience_s)}"
     )
     return Point(text, tuple(_target(target, quote) for target in route.targets))
 
 
-def _times(number: int) -> str:
-    return {0: "no time", 1: "once", 2: "twice"}.get(number, f"{number} times")
+def _again(retries: int) -> str:
+    if retries == 0:
+        return "no target is asked again"
+    times = {1: "once", 2: "twice"}.get(retries, f"{retries} times")
+    return f"each target is asked again up to {times}"
 
 
 def _target(target: Target, quote: QuoteOf) -> Point:

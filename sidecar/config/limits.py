@@ -20,7 +20,11 @@ COUNTS = {
 
 
 class ResolvedLimit(msgspec.Struct, frozen=True):
-    """One limit: what it counts, how much, for whom. `cls` is "", "reasoning" or "plain"."""
+    """One limit: what it counts, how much, for whom. `cls` is "", "reasoning" or "plain".
+
+    `written` is the amount in the file; a `safe` limit was made smaller, so that no window sees
+    more than that.
+    """
 
     dimension: Dimension
     limit: int
@@ -30,6 +34,8 @@ class ResolvedLimit(msgspec.Struct, frozen=True):
     each_key: bool
     models: tuple[str, ...]
     cls: str
+    written: int = 0
+    safe: bool = False
 
     def applies(self, model: str, reasoning: bool) -> bool:
         """Does a request for `model` take from it?"""
@@ -91,4 +97,6 @@ def _made(raw: Limit, dimension: Dimension, count: int, per_s: float, burst: int
         each_key=raw.each == "key",
         models=raw.models,
         cls=raw.cls,
+        written=next(n for name in COUNTS if (n := getattr(raw, name)) is not None),
+        safe=raw.mode == "window_safe" and dimension is not Dimension.CONCURRENCY,
     )

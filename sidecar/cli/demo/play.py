@@ -18,21 +18,33 @@ from sidecar.cli.demo.processes import running
 from sidecar.cli.ending import FAILED, Failed
 from sidecar.cli.show import Show, show_on
 
+# The shell's code for SIGTERM.
+TERMINATED = 143
+# A socket's path has hardly more than a hundred bytes, of which the demo's own names take forty.
+LONGEST_FOLDER = 60
+
 
 def play(plain: bool) -> int:
     """Play it on standard output; 0 if all that was claimed held. Raises Failed."""
     show = show_on(sys.stdout, plain)
-    # A folder of our own with a short path: a socket's has hardly more than a hundred bytes.
-    with tempfile.TemporaryDirectory(prefix="headway-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="headway-demo-", dir=_where()) as folder:
         try:
             held = asyncio.run(_play(show, Path(folder), os.environ))
         except HeadwayError as error:
             show.end_line()
             raise _told(error, os.environ) from None
+        except asyncio.CancelledError:
+            show.end_line()
+            return TERMINATED
     if held:
         show.note("")
         show.note("Everything above was checked as it happened.", "good")
     return 0 if held else FAILED
+
+
+def _where() -> str | None:
+    """The usual folder, unless its path leaves a socket in it no room: /tmp then."""
+    return "/tmp" if len(tempfile.gettempdir()) > LONGEST_FOLDER else None
 
 
 def _told(error: HeadwayError, environment: Mapping[str, str]) -> Failed:

@@ -84,6 +84,8 @@ async def _process(log: Path, *arguments: str) -> AsyncIterator[asyncio.subproce
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "sidecar", *arguments,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=errors,
+            # Of its own, so that Ctrl-C reaches the demo alone and the demo ends it in good order.
+            start_new_session=True,
         )  # fmt: skip
     try:
         yield process
