@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 
 from sidecar.config.load import Problem
-from sidecar.config.resolve import Resolved
+from sidecar.config.resolve import Resolved, ResolvedProvider
 from sidecar.config.schema import KeySource
 from sidecar.keys.ring import Key
 from sidecar.keys.secret import Secret, read_secret
 
+NO_KEY = "no-key"
+NOTHING = Secret("")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 
 
@@ -30,6 +32,7 @@ def load(resolved: Resolved, environment: Mapping[str, str]) -> Loaded:
     problems: list[Problem] = []
     keys = []
     for provider in resolved.providers.values():
+        keys += _keyless(provider) if provider.keyless else []
         for account in provider.accounts:
             path = f"providers.{provider.name}.accounts.{account.name}.keys"
             for source in account.keys:
@@ -43,6 +46,15 @@ def load(resolved: Resolved, environment: Mapping[str, str]) -> Loaded:
         if (secret := _read(source, environment, "server.caller_tokens", problems)) is not None
     ]
     return Loaded(tuple(keys), tuple(tokens), tuple(problems))
+
+
+def _keyless(provider: ResolvedProvider) -> list[Key]:
+    """What stands for the key of a server that needs none: its limits and rests are a key's."""
+    accounts = [(account.name, account.per_key) for account in provider.accounts]
+    return [
+        Key(provider.name, account, NO_KEY if place == 0 else f"{NO_KEY}-{account}", NOTHING, each)
+        for place, (account, each) in enumerate(accounts or [("default", False)])
+    ]
 
 
 def files(resolved: Resolved) -> set[Path]:

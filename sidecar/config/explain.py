@@ -107,7 +107,9 @@ def _keeps(resolved: Resolved) -> Iterator[Point]:
 def _provider(provider: ResolvedProvider, unreadable: Mapping[str, str]) -> Point:
     profile = provider.profile
     below = [_account(provider, account, unreadable) for account in provider.accounts]
-    if not any(account.keys for account in provider.accounts):
+    if provider.keyless:
+        below.append(Point("no key is sent"))
+    elif not any(account.keys for account in provider.accounts):
         below.append(Point("no key: nothing can be asked of it", warns=True))
     if provider.proxy:
         below.append(Point(f"through the proxy {_without_password(provider.proxy)}"))

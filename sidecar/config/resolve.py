@@ -66,6 +66,16 @@ class ResolvedProvider(msgspec.Struct, frozen=True):
     proxy: str = ""
     propagate_trace: bool = False
 
+    @property
+    def keyless(self) -> bool:
+        """Has it no key, and can it do without? A server of one's own can: one that nobody is
+        known to need a key for, that is told to have none, or that is spoken to without TLS."""
+        if any(account.keys for account in self.accounts):
+            return False
+        profile = self.profile
+        plain = profile.base_url.startswith("http://")
+        return profile.auth == "none" or not profile.key_env or plain
+
     def target_profile(self, model: str) -> TargetProfile:
         """How `model` is spoken to. Raises ValueError if an override does not fit."""
         return target(self.profile, model)

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from sidecar.cli import commands, serve
 from sidecar.cli.serve import LEVELS, STYLES, Options, file_for, options_from
+from sidecar.testing.texts import DEMO
 from tests.cli.home import KEYS, SECRET, Home, config
 
 NO_PROVIDER = "http://127.0.0.1:9"
@@ -150,6 +151,22 @@ def test_a_second_daemon_is_told_of_the_first(served: Home) -> None:
     assert "another daemon writes to it" in same_ledger.err
     assert f"listens on {served.folder}/h.sock" in same_socket.err
     assert "Traceback" not in same_ledger.both + same_socket.both
+
+
+@pytest.mark.process
+def test_a_server_of_ones_own_needs_no_key(home: Home, base_url: str) -> None:
+    home.write(f"""
+listen: ["{home.socket}"]
+providers:
+  ollama: {{base_url: {base_url}, accounts: {{here: {{limits: [{{concurrency: 4}}]}}}}}}
+routes: {{default: {{targets: [ollama/fake-demo+ms-1]}}}}
+ledger: {{path: "{home.folder}/ledger.db"}}
+""")
+    with home.running("serve", ready="ready on"):
+        done = home.run("chat", "What is a headway?")
+
+    assert (done.code, done.out) == (0, f"{DEMO.answer}\n")
+    assert "key no-key" in done.err
 
 
 @pytest.mark.process

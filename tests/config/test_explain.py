@@ -97,7 +97,11 @@ def test_a_key_that_cannot_be_read_is_a_warning() -> None:
 
 
 def test_a_provider_without_a_key_is_a_warning() -> None:
-    assert "no key: nothing can be asked of it" in warned(with_provider("accounts: {}"))
+    assert "no key: nothing can be asked of it" in warned("providers: {openai: {}}")
+
+
+def test_a_server_of_ones_own_without_a_key_is_none() -> None:
+    assert "no key is sent" in told(with_provider("accounts: {}"))
 
 
 def test_a_target_says_what_it_can_what_it_costs_and_how_long_it_is_waited_for() -> None:

@@ -168,3 +168,21 @@ def test_the_environment_alone_makes_a_configuration_that_resolves() -> None:
 
     found = resolve(config, PROFILES, set(DIALECTS)).providers
     assert set(found) == {name for name, env in envs.items() if env}
+
+
+@pytest.mark.parametrize(
+    ("provider", "keyless"),
+    [
+        ("ollama: {}", True),
+        ("vllm: {accounts: {a: {limits: [{concurrency: 4}]}}}", True),
+        ("mine: {dialect: openai-chat, base_url: 'https://h/v1'}", True),
+        ("mine: {dialect: openai-chat, base_url: 'https://h/v1', auth: none}", True),
+        ("openai: {}", False),
+        ("openai: {accounts: {a: {keys: [{name: k, env: K}]}}}", False),
+        ("ollama: {accounts: {a: {keys: [{name: k, env: K}]}}}", False),
+    ],
+)
+def test_a_server_of_ones_own_needs_no_key(provider: str, keyless: bool) -> None:
+    (found,) = resolved(f"providers: {{{provider}}}").providers.values()
+
+    assert found.keyless == keyless
