@@ -291,11 +291,14 @@ async def test_whoever_is_cancelled_at_any_time_leaves_nothing_behind(fault: str
 @in_virtual_time
 async def test_a_tail_cut_short_while_the_caller_leaves_is_settled_too() -> None:
     """What is owed at the end goes out after the finish reason; the caller may leave just then."""
-    house = House("eof-reasoning-4", "prefix-echo+stall-2-400", limits=LIMITS)
-    for after in range(1, 30):
-        if await hang_up(house, after):
-            break
+    for after in range(14, 20):
+        house = House("cut-answer-8", "rst-event-2", limits=LIMITS)
+        over = await hang_up(house, after)
         house.judge()
+        assert len(house.books.entries) == (1 if after <= 15 else 2)
+        if over:
+            return
+    raise AssertionError("the stream never ended")
 
 
 @in_virtual_time

@@ -361,3 +361,13 @@ async def test_a_settled_lease_is_not_renewed_any_more() -> None:
     assert house.free() == {"concurrency": 0}
     house.settle(second.reservation)
     await house.aclose()
+
+
+@in_virtual_time
+async def test_of_several_targets_too_the_bucket_in_the_way_is_named() -> None:
+    house = House(limits=f"{{tokens: 1000000, per: 60s, burst: 1000000}}, {ONE_AT_A_TIME}")
+    await house.acquire()
+    rest(house, "b1", Cause.RATE_LIMITED, 500.0)
+    error = await refused(house, route="both", timeout_s=0.6)
+    assert error.reason is Reason.DEADLINE_TOO_SHORT
+    assert "requests" in error.metadata["subject"]
