@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import grpc
@@ -11,7 +12,7 @@ from headway.v1 import status_pb2
 
 from sidecar.testing import RunningProvider, written
 from tests.support.configs import config
-from tests.support.daemon import Daemon
+from tests.support.daemon import PATIENCE_S, Daemon
 from tests.support.fixtures import Start
 
 pytestmark = pytest.mark.process
@@ -69,7 +70,8 @@ async def test_a_stream_longer_than_the_grace_ends_with_a_typed_error(
     assert TEXT.startswith(told.result.answer)
     assert await daemon.wait() == 0
     assert [row["outcome"] for row in daemon.rows()] == ["abandoned"]
-    await provider.wait_over(1)
+    async with asyncio.timeout(PATIENCE_S):
+        await provider.wait_over(1)
 
 
 async def test_the_drain_rpc_tells_how_many_finished_and_how_many_were_ended(

@@ -13,6 +13,7 @@ from headway import AsyncClient, HeadwayError
 from sidecar.core.clock import LoopClock
 from sidecar.testing import Ending, Entry, RunningProvider
 from tests.support.configs import Config, config, deepseek
+from tests.support.daemon import PATIENCE_S
 from tests.support.fixtures import Start
 from tests.support.machine import Starvation
 
@@ -97,7 +98,8 @@ async def test_three_hundred_cancelled_callers_leave_nothing_behind(
     async with daemon.client() as client, Starvation(daemon.process.pid) as starved:
         await asyncio.gather(*(call(client, caller) for caller in callers.values()))
         status = await daemon.wait_status(client, lambda status: status.streams.active == 0)
-        await provider.wait_until(lambda: not provider.provider.journal.running)
+        async with asyncio.timeout(PATIENCE_S):
+            await provider.wait_until(lambda: not provider.provider.journal.running)
 
     assert {caller.ended for caller in callers.values()} == {"CANCELLED"}
     assert {entry.ending for entry in provider.log} == {Ending.CLIENT_CLOSED}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import grpc
@@ -10,12 +11,13 @@ from headway import HeadwayError
 
 from sidecar.testing import Ending, RunningProvider
 from tests.support.configs import config, deepseek
+from tests.support.daemon import PATIENCE_S
 from tests.support.fixtures import Start
 from tests.support.machine import Starvation
 
 pytestmark = pytest.mark.process
 
-DEADLINE_S = 1.0
+DEADLINE_S = 2.0
 # How late the provider may see it, seconds, the machine's own part off.
 LATE_S = 0.1
 WHILE = {
@@ -34,7 +36,8 @@ async def test_a_deadline_ends_the_call_and_the_providers_connection(
     async with daemon.client() as client, Starvation(daemon.process.pid) as starved:
         with pytest.raises(HeadwayError) as told:
             await client.stream("default", "Hurry.", timeout_s=DEADLINE_S).read()
-        await provider.wait_over(1)
+        async with asyncio.timeout(PATIENCE_S):
+            await provider.wait_over(1)
         waited_s = starved.waited_s(0.0, float("inf"))
         await daemon.wait_status(client, lambda status: status.streams.active == 0)
     assert told.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
