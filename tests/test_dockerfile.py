@@ -22,7 +22,7 @@ Instruction = tuple[str, str]
 
 @cache
 def stages() -> tuple[tuple[Instruction, ...], ...]:
-    """The instructions of each stage, its FROM first; what stands before all stages is the first."""
+    """The instructions of each stage, its FROM first; the first is what stands before all FROM."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))

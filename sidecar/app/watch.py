@@ -83,6 +83,9 @@ class Watch:
         """
         from watchfiles import awatch
 
+        # It logs every change in a folder, ours or not: a log that is written to a watched folder
+        # would tell of itself for ever.
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)
         await self._look()
         watching = awatch(*folders, stop_event=self._stop, recursive=False, yield_on_timeout=True)
         async for _ in watching:

@@ -46,6 +46,20 @@ async def test_a_changed_file_is_taken_without_dropping_a_stream(
         assert (await stream.read()).answer == TEXT
 
 
+async def test_the_watcher_does_not_log_every_change_it_sees(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    """A log that is written to a watched folder would tell of itself for ever."""
+    right = config(folder, provider.base_url)
+    daemon = await start(right)
+    async with daemon.client() as client:
+        for route in ("another", "third"):  # the first may be found before anything is watched
+            before = await version_of(client)
+            daemon.write_config(with_route(right, route))
+            await in_force(daemon, client, before)
+    assert "watchfiles" not in daemon.log
+
+
 async def test_reload_by_rpc_tells_whether_something_changed(
     start: Start, folder: Path, provider: RunningProvider
 ) -> None:
