@@ -32,6 +32,10 @@ class Call(msgspec.Struct, frozen=True):
     body: bytes
     method: str = "POST"
 
+    def __repr__(self) -> str:
+        # Headers hold the key, the body the caller's words.
+        return f"Call({self.method} {self.url}, body={len(self.body)} bytes)"
+
 
 class Upstream:
     """Opens calls on any httpx transport; belongs to one event loop.

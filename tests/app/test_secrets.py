@@ -6,6 +6,7 @@ import asyncio
 import gc
 from pathlib import Path
 
+import pytest
 import yaml
 
 from sidecar.app import secrets
@@ -15,8 +16,6 @@ from sidecar.telemetry.log import Redactor
 from sidecar.testing import RunningProvider
 from tests.support.configs import DEEPSEEK_KEY, OTHER_KEY, Config, config, environment, other
 from tests.support.daemon import Daemon as Process
-
-MODEL = "deepseek/fake-400+ms-100"
 
 
 def source(folder: Path, written: Config) -> Source:
@@ -37,17 +36,18 @@ def _is_ours(thing: object) -> bool:
     return module.startswith("sidecar.") and not module.startswith("sidecar.testing")
 
 
-async def test_no_repr_of_a_daemon_in_mid_stream_shows_a_key(
-    folder: Path, provider: RunningProvider
+@pytest.mark.parametrize("fault", ["headers-30", "first-30"])
+async def test_no_repr_of_a_daemon_in_mid_call_shows_a_key(
+    folder: Path, provider: RunningProvider, fault: str
 ) -> None:
-    written = config(folder, provider.base_url, MODEL)
+    written = config(folder, provider.base_url, f"deepseek/fake-60+{fault}")
     daemon = Daemon(source(folder, written), environment(), Redactor())
     serving = asyncio.create_task(daemon.serve())
     process = Process(folder, written)
     async with process.client() as client:
         await client.wait_ready()
-        async with client.stream("default", "Go on.") as stream:
-            await anext(stream)
+        async with client.stream("default", "Go on."):
+            await process.wait_status(client, lambda status: status.targets[0].in_flight == 1)
             texts = printed()
     daemon.stop()
     await serving
