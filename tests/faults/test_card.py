@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.faults.card import Outcome, Verdict
@@ -22,18 +24,18 @@ def row_param(row_id: str, lasts_s: float) -> object:
 
 
 @pytest.fixture(scope="module")
-async def outcomes(request: pytest.FixtureRequest) -> dict[str, Outcome]:
+def outcomes(request: pytest.FixtureRequest) -> dict[str, Outcome]:
     """What came of the rows that were chosen on the command line, all run at once."""
     chosen = {
         item.callspec.params.get("row_id")
         for item in request.session.items
         if isinstance(item, pytest.Function) and hasattr(item, "callspec")
     }
-    return await run_rows(row for row in ROWS if row.id in chosen)
+    return asyncio.run(run_rows(row for row in ROWS if row.id in chosen))
 
 
 @pytest.mark.timeout(ALL_S)
 @pytest.mark.parametrize("row_id", [row_param(row.id, row.lasts_s) for row in ROWS])
-async def test_the_row_of_the_card_is_passed(row_id: str, outcomes: dict[str, Outcome]) -> None:
+def test_the_row_of_the_card_is_passed(row_id: str, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[row_id]
     assert outcome.verdict is Verdict.PASS, line(outcome)
