@@ -270,6 +270,7 @@ class _Search:
         return RequestFailed(
             Reason.NO_TARGET_READY,
             f"no target of {self.session.route.name!r} has a key; add keys to its providers",
+            retry_after_s=LOOK_AGAIN_S,
             metadata={"route": self.session.route.name},
         )
 

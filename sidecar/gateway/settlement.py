@@ -134,6 +134,8 @@ class Settlement:
         """A delta of `stage` was handed on; the first of each is stamped."""
         if stage is self._stage:
             return
+        if self._stage is None:
+            self._alive()
         self._stage = stage
         since_s = self._parts.clock.now() - self._session.request.received
         if stage is Stage.REASONING and self._first_reasoning_s is None:
@@ -143,6 +145,12 @@ class Settlement:
         self._session.stamps.saw(stage is Stage.ANSWER, since_s)
         name = "answer" if stage is Stage.ANSWER else "reasoning"
         self._trace.phase(name, self._parts.clock.wall_ns())
+
+    def _alive(self) -> None:
+        """The first token: a probe has shown what it was to show, minutes before its end."""
+        lease, now = self._lease, self._parts.clock.now()
+        lease.line.breaker.alive(lease.generation, now)
+        self._parts.ring.succeeded(lease.key, lease.line.target.model, self._began)
 
     # -- at the end --------------------------------------------------------------------------
 

@@ -68,6 +68,14 @@ class Breaker:
             self._until = now + self._policy.probe_s
         return self._generation
 
+    def alive(self, generation: int, now: float) -> None:
+        """A probe's first token is here: traffic may flow while the probe goes on talking. Its end
+        still counts, as that of any other attempt."""
+        if generation == self._generation and self.state is State.HALF_OPEN:
+            self.state = State.CLOSED
+            self._until = now
+            self._open_s = self._policy.open_s
+
     def succeeded(self, generation: int, now: float) -> None:
         if generation != self._generation:
             return

@@ -185,3 +185,19 @@ def test_there_is_never_more_than_one_probe_and_it_never_stays_shut_for_ever(
         assert was_closed or breaker.ready_at(now) > now, "a second probe would be admitted"
         if outcome != "keep":
             getattr(breaker, outcome)(generation, now)
+
+
+def test_the_first_token_of_a_probe_lets_traffic_flow_and_its_end_still_counts() -> None:
+    breaker = Breaker(BreakerPolicy(consecutive=2, open_s=2.0))
+    for _ in range(2):
+        breaker.failed(breaker.admit(0.0), 0.0)
+    probe = breaker.admit(2.0)
+    assert breaker.ready_at(3.0) > 3.0
+
+    breaker.alive(probe, 3.0)
+    assert breaker.state is State.CLOSED
+    assert breaker.ready_at(3.0) == 3.0
+
+    breaker.failed(probe, 4.0)
+    breaker.failed(breaker.admit(4.0), 4.0)
+    assert breaker.state is State.OPEN
