@@ -43,11 +43,11 @@ def run(client: Client, target: str, question: Question, plain: bool) -> None:
         ) as stream:
             for event in stream:
                 show.event(event)
-        show.end_line()
-        _finish(stream.result, out if piped else None)
     except HeadwayError as error:
-        show.end_line()
         raise _told(error, target, piped) from None
+    finally:
+        show.end_line()
+    _finish(stream.result, out if piped else None)
     for line in words.summary(stream.result):
         show.note(line)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from sidecar.testing.texts import DEMO
@@ -111,3 +113,16 @@ def test_a_wrong_option_is_a_misuse(home: Home, arguments: tuple[str, ...]) -> N
     done = home.run("chat", "hello", *arguments)
 
     assert (done.code, "Traceback" in done.both) == (2, False)
+
+
+def test_an_interrupted_stream_is_paid_for_and_no_answer(served: Home) -> None:
+    with served.running(
+        "chat", "hello", "--model", "slow", "--caller", "hasty", ready="attempt 1"
+    ) as chatting:
+        chatting.signal(signal.SIGINT)
+        code = chatting.wait()
+    usage = served.run("usage", "--caller", "hasty", "--by", "outcome")
+
+    assert code == 130
+    assert "Traceback" not in chatting.said
+    assert usage.out.splitlines()[1].split()[:3] == ["abandoned", "1", "1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -87,11 +88,14 @@ def test_a_file_that_is_not_there_is_told(home: Home) -> None:
     assert (done.code, "cannot read nope.yaml: No such file" in done.err) == (2, True)
 
 
-def test_the_design_of_the_readme_is_good(home: Home, request: pytest.FixtureRequest) -> None:
-    """The examples in the deploy folder must stay usable."""
+def test_the_examples_for_deployment_can_be_used(
+    home: Home, request: pytest.FixtureRequest
+) -> None:
+    key = home.write(SECRET, "key")
     examples = sorted((Path(request.config.rootpath) / "deploy").glob("**/headway.yaml"))
-    keys = {"DEEPSEEK_API_KEY": SECRET, "OPENAI_API_KEY": SECRET}
+    for place, example in enumerate(examples):
+        home.write(re.sub(r"file: [^},]+", f"file: {key}", example.read_text()), f"{place}.yaml")
 
-    assert [home.run("check", "--config", str(e), extra=keys).code for e in examples] == [
-        0 for _ in examples
-    ]
+    done = [home.run("check", "--config", f"{place}.yaml") for place in range(len(examples))]
+    assert [(one.code, one.err) for one in done] == [(0, "")] * len(examples)
+    assert examples

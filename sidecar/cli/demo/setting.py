@@ -12,8 +12,9 @@ from pathlib import Path
 # that a word too many or too few shows at once. What goes wrong is told to the provider before.
 PACE_MS = 12
 MODELS = {"sage": "fake-demo", "busy": "fake-demo"}
-# One request in any three seconds; a second one gets a 429 that says when to come back.
-LIMIT_S = 3
+# One request in so many seconds; a second one gets a 429 that says when to come back. Long enough
+# that the second one comes in time on a loaded machine, too.
+LIMIT_S = 4
 LIMIT = f"sliding:requests:1/{LIMIT_S}:models=busy:name=one-in-{LIMIT_S}-seconds"
 # Tokens of a phase after which a provider hangs up.
 DIES_THINKING = 45
