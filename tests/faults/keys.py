@@ -1,4 +1,4 @@
-"""H29 to H32: keys that are revoked, cooling, out of money, or not allowed a model."""
+"""H29 to H33: keys that are revoked, cooling, out of money, not allowed a model; fewer seats."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from headway import HeadwayError
 
+from sidecar.testing import Quota
 from tests.faults.bed import Bed
 from tests.faults.card import ANYTHING, Check, Row, Seen, Side, required
 from tests.faults.published import BACKUP, complete, refused, rescued
@@ -16,6 +17,10 @@ from tests.support.machine import Starvation
 STREAMS, FORGOTTEN_S = 12, 0.100
 # H30: what the provider asks for, and within what a hopeless request is told so.
 COOLING_S, TOLD_S = 3.0, 0.010
+# H33: the account's seats before and after, who asks for them, how long it is watched, and from
+# when on it is to have learned. Reading the body it may be refused twice, in the dark ten times.
+SEATS, FEWER_SEATS, CALLERS, WATCHED_S, LEARNED_S = 80, 12, 40, 8.0, 4.0
+MOST_REFUSED, WELL_USED = 10, 0.90
 THREE = ("primary-1", "primary-2", "primary-3")
 
 
@@ -111,6 +116,36 @@ def h32(seen: Seen) -> Iterator[Check]:
     yield required("the key serves its other models", bool(elsewhere), len(elsewhere))
 
 
+async def fewer_seats(bed: Bed) -> None:
+    """Callers who ask again and again; in their midst the account's seats become fewer."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def caller() -> None:
+        while loop.time() < began + WATCHED_S + 1.0:
+            await bed.call()
+
+    callers = [asyncio.create_task(caller()) for _ in range(CALLERS)]
+    await asyncio.sleep(1.0)
+    bed.provider.provider.change_limit("seats", FEWER_SEATS)
+    bed.notes["fewer"] = loop.time()
+    await asyncio.gather(*callers)
+
+
+def h33(seen: Seen) -> Iterator[Check]:
+    fewer = seen.notes["fewer"] - seen.zero
+    refusals = [entry for entry in seen.log if entry.status == 429]
+    yield required("at most 10 refusals", len(refusals) <= MOST_REFUSED, len(refusals))
+    begin, end = fewer + LEARNED_S, fewer + WATCHED_S
+    held = sum(
+        max(min(entry.ended_s or end, end) - max(entry.received_s, begin), 0.0)
+        for entry in seen.log
+        if entry.status == 200
+    )
+    used = held / (end - begin) / FEWER_SEATS
+    yield required("at least 90 % are used afterwards", used >= WELL_USED, f"{used:.0%}")
+
+
 def money(name: str, fault: str, model: str) -> Row:
     sides = (Side(provider="primary", model=model), BACKUP)
     return Row(id=name, fault=fault, sides=sides, story=spent, judge=h31, wants=ANYTHING,
@@ -127,6 +162,10 @@ KEYS = (
                     limits=({"requests": 600, "burst": 600, "each": "key"},)),)),
     money("H31", "429 insufficient_quota", "fake-60+refuse-quota"),
     money("H31-402", "402, no balance", "fake-60+http-402"),
+    Row(id="H33", fault=f"{SEATS} seats of an account become {FEWER_SEATS}", judge=h33, lasts_s=14,
+        story=fewer_seats, within_s=30,
+        sides=(Side(provider="primary", model="fake-60", limits=({"concurrency": SEATS},)),),
+        quotas=(Quota("seats", "concurrency", SEATS),)),
     Row(id="H32", fault="403 for one model on one key", judge=h32, story=one_model_denied,
         lasts_s=8,
         sides=(Side(provider="primary", model="fake-60+deny-primary-1", keys=THREE[:2]),
