@@ -183,9 +183,8 @@ def _routes(resolved: Resolved, quote: QuoteOf) -> Iterator[Point]:
 
 
 def _route(route: Route, quote: QuoteOf) -> Point:
-    handoff = ", kept reasoning is handed on" if route.handoff else ""
     text = (
-        f"{route.name}: a stream that breaks is {INTERRUPTIONS[route.on_interruption]}{handoff}; "
+        f"{route.name}: a stream that breaks is {INTERRUPTIONS[route.on_interruption]}; "
         f"{_again(route.retries)}, a better target is waited for {_span(route.patience_s)}"
     )
     return Point(text, tuple(_target(target, quote) for target in route.targets))

@@ -82,6 +82,10 @@ class KeyRing:
                 self._forget(key)
         self._keys = {provider: tuple(group) for provider, group in groups.items()}
 
+    def providers(self) -> tuple[str, ...]:
+        """Every provider that has a key."""
+        return tuple(self._keys)
+
     def keys(self, provider: str) -> tuple[Key, ...]:
         return self._keys.get(provider, ())
 

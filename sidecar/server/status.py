@@ -92,7 +92,7 @@ class StatusPage:
             state=STATES[daemon.state],
             config=_config(daemon.config),
             targets=[self._target(line) for line in lines],
-            keys=[self._key(key, lines) for key in self._keys(lines)],
+            keys=[self._key(key, lines) for key in self._keys()],
             buckets=[self._bucket(state) for state in self._gateway.parts.store.snapshot()],
             breakers=[self._breaker(line) for line in lines],
             queues=self._queues(),
@@ -133,10 +133,9 @@ class StatusPage:
             return None
         return self._not_now(standing.cause.value, standing.ready_at)
 
-    def _keys(self, lines: list[Line]) -> list[Key]:
+    def _keys(self) -> list[Key]:
         ring = self._gateway.parts.ring
-        providers = dict.fromkeys(line.target.provider for line in lines)
-        return [key for provider in providers for key in ring.keys(provider)]
+        return [key for provider in ring.providers() for key in ring.keys(provider)]
 
     def _key(self, key: Key, lines: list[Line]) -> status_pb2.KeyStatus:
         now, parts = self._clock.now(), self._gateway.parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.config.load import from_environment
+from sidecar.config.load import from_environment, parse
 from sidecar.config.resolve import THINKING_FIRST_S, resolve
 from sidecar.core.target import Resume
 from sidecar.providers.table import DIALECTS, PROFILES
@@ -186,3 +186,14 @@ def test_a_server_of_ones_own_needs_no_key(provider: str, keyless: bool) -> None
     (found,) = resolved(f"providers: {{{provider}}}").providers.values()
 
     assert found.keyless == keyless
+
+
+def test_a_setting_without_effect_yet_is_a_warning() -> None:
+    text = (
+        "providers: {p: {dialect: openai-chat, base_url: 'http://h/v1'}}\n"
+        "routes: {r: {targets: [p/m], handoff: true}}"
+    )
+    made = resolve(parse(text), PROFILES, set(DIALECTS))
+    assert [w.path for w in made.warnings if "hand kept reasoning" in w.message] == [
+        "routes.r.handoff"
+    ]
