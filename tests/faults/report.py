@@ -37,7 +37,9 @@ def total(outcomes: Iterable[Outcome]) -> str:
     return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict)
 
 
-def page(outcomes: Mapping[str, Outcome], not_yet: Mapping[str, str]) -> str:
+def page(
+    outcomes: Mapping[str, Outcome], partly: Mapping[str, str], not_yet: Mapping[str, str]
+) -> str:
     """The whole of docs/failure-card.md."""
     rows = [
         f"| {o.row.id} | {_cell(o.row.fault)} | {o.verdict.value} | {_cell(_seen(o))} "
@@ -46,11 +48,14 @@ def page(outcomes: Mapping[str, Outcome], not_yet: Mapping[str, str]) -> str:
     ]
     table = ["| id | fault | verdict | what was seen | longest call, s |",
              "|---|---|---|---|---|", *rows]  # fmt: skip
-    left = [f"* {name}: {why}" for name, why in not_yet.items()]
     parts = [HEAD, f"**{total(outcomes.values())}.**\n", "\n".join(table)]
-    if left:
-        parts.append("\n## Not yet\n\n" + "\n".join(left))
+    parts += _listed("Looked at in part", partly) + _listed("Not yet", not_yet)
     return "\n".join(parts) + "\n"
+
+
+def _listed(title: str, notes: Mapping[str, str]) -> list[str]:
+    lines = "\n".join(f"* {name}: {note}" for name, note in notes.items())
+    return [f"\n## {title}\n\n{lines}"] if notes else []
 
 
 def _seen(outcome: Outcome) -> str:

@@ -18,3 +18,19 @@ NOT_YET: dict[str, str] = {
     "H35": "needs Redis",
     "H36": "needs Redis",
 }
+# Of these rows a part is not looked at: the other checks of the row are.
+PARTLY: dict[str, str] = {
+    "H02": "20 recoveries, so the worst stands for the p99; waits for a CPU are taken off",
+    "H07": "a fallback that writes another text from the first word on cannot be told from one "
+    "that continues, and is not tried",
+    "H09": "the error is looked for in the attempt's summary, not in spans",
+    "H11": "the breaker's metric is not read, the attempt's reason is",
+    "H15": "the upstream's name in the span is not read",
+    "H23": "what `GetStatus` shows meanwhile is not read",
+    "H28": "a queue whose place is taken may answer DEADLINE_TOO_SHORT at once",
+    "H29": "one daemon, not a fleet",
+    "H37": "the memory store alone",
+    "H38": "spans are not read",
+    "H39": "places in a common store are not looked at, for want of Redis",
+    "H42": "the metric is not read, the line in the log is",
+}

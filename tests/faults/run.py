@@ -29,7 +29,8 @@ async def run_rows(
     longest_first = sorted(rows, key=lambda row: -row.lasts_s)
     outcomes = await asyncio.gather(*(one(row) for row in longest_first if not row.alone))
     outcomes += [await one(row) for row in longest_first if row.alone]
-    return {outcome.row.id: outcome for outcome in sorted(outcomes, key=lambda o: o.row.id)}
+    in_order = sorted(outcomes, key=lambda o: (not o.row.id.startswith("S"), o.row.id))
+    return {outcome.row.id: outcome for outcome in in_order}
 
 
 async def run_row(row: Row, starts: asyncio.Semaphore) -> Outcome:
