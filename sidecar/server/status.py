@@ -15,7 +15,7 @@ from sidecar.gateway.gateway import Gateway
 from sidecar.gateway.journal import Journals
 from sidecar.gateway.line import Line
 from sidecar.keys.ring import Key, Standing
-from sidecar.limits.bucket import Dimension
+from sidecar.limits.bucket import Bucket, Dimension
 from sidecar.limits.store import BucketState
 from sidecar.routing.breaker import State
 from sidecar.server.events import duration
@@ -93,7 +93,7 @@ class StatusPage:
             config=_config(daemon.config),
             targets=[self._target(line) for line in lines],
             keys=[self._key(key, lines) for key in self._keys()],
-            buckets=[self._bucket(state) for state in self._gateway.parts.store.snapshot()],
+            buckets=[self._bucket(state) for state in self._buckets(lines)],
             breakers=[self._breaker(line) for line in lines],
             queues=self._queues(),
             streams=self._streams(),
@@ -156,6 +156,21 @@ class StatusPage:
         if not_now is not None:
             status.not_now.CopyFrom(not_now)
         return status
+
+    def _buckets(self, lines: list[Line]) -> list[BucketState]:
+        """Those that were used as they stand, then those that nobody has taken from yet: full."""
+        used = list(self._gateway.parts.store.snapshot())
+        known = {state.bucket.id for state in used}
+        ring, now = self._gateway.parts.ring, self._clock.now()
+        others = {
+            bucket.id: bucket
+            for line in lines
+            for key in ring.keys(line.target.provider)
+            for reasoning in (False, line.target.reasoning)
+            for bucket in line.buckets(key, reasoning)
+            if bucket.id not in known
+        }
+        return used + [_full(bucket, now) for bucket in others.values()]
 
     def _bucket(self, state: BucketState) -> status_pb2.BucketStatus:
         bucket = state.bucket
@@ -224,6 +239,11 @@ class StatusPage:
     def _wall(self, loop_s: float) -> Timestamp:
         ahead_ns = round((loop_s - self._clock.now()) * 1e9)
         return timestamp(self._clock.wall_ns() + ahead_ns)
+
+
+def _full(bucket: Bucket, now: float) -> BucketState:
+    free = bucket.limit if bucket.dimension is Dimension.CONCURRENCY else bucket.burst
+    return BucketState(bucket, bucket.limit, bucket.source, free, now)
 
 
 def timestamp(wall_ns: int) -> Timestamp:
