@@ -51,7 +51,7 @@ CLASSES: Mapping[Priority, Class] = {
 }
 
 
-class Ask(msgspec.Struct, frozen=True):
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """One request for a decision. `lease` is the reservation's id."""
 
     amounts: tuple[int, ...]
@@ -112,7 +112,7 @@ class State:
             self.backlog.scale(factor)
 
 
-class Reach(msgspec.Struct, frozen=True):
+class Reach(msgspec.Struct, frozen=True, gc=False):
     """From when one candidate could leave, what is in its way, and whether a guarantee let it."""
 
     leave: float
@@ -121,14 +121,14 @@ class Reach(msgspec.Struct, frozen=True):
     covered: bool = False
 
 
-class Chosen(msgspec.Struct, frozen=True):
+class Chosen(msgspec.Struct, frozen=True, gc=False):
     index: int
     leave: float
     share: float
     takes: tuple[Take, ...]
 
 
-class Waits(msgspec.Struct, frozen=True):
+class Waits(msgspec.Struct, frozen=True, gc=False):
     leave: float
     blocker: Bucket | None
     full: bool
@@ -143,7 +143,8 @@ def amounts_of(cost: Cost) -> tuple[int, ...]:
 def reach(states: Sequence[State], ready: float, ask: Ask, now: float) -> Reach:
     """When a request could leave by all of `states`; math.inf if one can never hold it.
 
-    What was learned and has expired must be forgotten before (`State.fresh`).
+    What was learned and has expired must be forgotten before (`State.fresh`). A bucket that is
+    full (`tat` past) holds whatever is not more than its burst.
     """
     leave = ready if ready > now else now
     blocker, full, covered = None, False, False
@@ -156,7 +157,7 @@ def reach(states: Sequence[State], ready: float, ask: Ask, now: float) -> Reach:
             at = seat_at if seat_at > at else at
         elif amount > state.burst:
             return Reach(math.inf, state)
-        elif amount:
+        elif amount and state.tat > now:
             need = amount * state.unit
             open_at = state.tat + need - state.room
             at = open_at if open_at > at else at
@@ -229,6 +230,8 @@ def _best(
 
     Also answers the share, which is not asked of anybody who cannot win any more.
     """
+    if len(reaches) == 1:
+        return 0, share_of(candidates[0][0], now)
     soonest = min([(one.full, one.leave) for one in reaches])
     index, share = -1, -1.0
     for at, one in enumerate(reaches):

@@ -10,6 +10,8 @@ from sidecar.limits.bucket import US, Bucket
 from sidecar.limits.leases import Leases
 from sidecar.limits.script import Answer, Owed, Seen
 
+SCARCE = 0.75
+
 
 class _Counted(Leases):
     """Seats as the store counted them; nobody knows here when they come free."""
@@ -65,6 +67,11 @@ class Mirror:
 
     def states(self) -> Iterable[State]:
         return self._states.values()
+
+    def scarce(self, bucket: Bucket) -> bool:
+        """Are so many seats of `bucket` taken that somebody may be waiting for the next?"""
+        seen = self.seen.get(bucket.id)
+        return seen is None or seen.used >= SCARCE * seen.limit
 
     def heal(self, *, lost: bool) -> list[Owed]:
         """Everything seen, for a store that may have lost it, or surely has (`lost`): what was

@@ -47,8 +47,9 @@ class Settings(msgspec.Struct, frozen=True):
     `replicas`: how many pods share the limits at most; None: as many as were seen, and
     `unseen_pods` for a pod that starts while the store is away. `command_timeout_s`: a decision
     that takes longer is made alone. `linger_s`: how long a correction may wait for a take to ride
-    along, `seat_linger_s` the same for a seat given back. `on_loss`: what happens without the
-    store: share (the pod's part), closed (nothing leaves), open (every pod has the whole limit).
+    along, `seat_linger_s` the same for a seat given back while seats are scarce. `on_loss`: what
+    happens without the store: share (the pod's part), closed (nothing leaves), open (every pod has
+    the whole limit).
     `clock_time`: the script goes by this process's clock, for virtual time, not by the server's.
     """
 
@@ -56,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True):
     replicas: int | None = None
     unseen_pods: int = 16
     command_timeout_s: float = 0.05
-    linger_s: float = 0.5
+    linger_s: float = 1.0
     seat_linger_s: float = 0.02
     beat_s: float = 5.0
     on_loss: Literal["share", "closed", "open"] = "share"
@@ -124,8 +125,8 @@ class Pool:
     def owe(self, owed: Sequence[Owed]) -> None:
         """Tell the store, soon."""
         if owed:
-            seats = any(one.kind == "free" for one in owed)
-            linger = self._settings.seat_linger_s if seats else self._settings.linger_s
+            scarce = any(one.kind == "free" and self.mirror.scarce(one.bucket) for one in owed)
+            linger = self._settings.seat_linger_s if scarce else self._settings.linger_s
             self.debts.add(owed, linger)
             self._wake.set()
 
@@ -294,7 +295,10 @@ class Pool:
             self._wake.set()
 
     def _lost(self, takes: Sequence[_Pending]) -> None:
-        self.reconnected()
+        # A pod that could not reach the store before its first word cannot know that nobody used
+        # it: with a version, an empty store is one that lost its state.
+        version = max(self._known.version, 1)
+        self._known = msgspec.structs.replace(self._known, version=version, reconnected=True)
         self._failed()
         for pending in takes:
             if not pending.future.done():

@@ -41,6 +41,22 @@ class Client(Protocol):
     async def aclose(self) -> None: ...
 
 
+class _Watched:
+    """A master found by sentinels; closing it lets go of the sentinels as well."""
+
+    def __init__(self, sentinel: Any, master: Any) -> None:
+        self._sentinel = sentinel
+        self._master = master
+
+    def register_script(self, script: str) -> Callable[..., Awaitable[Any]]:
+        return cast(Callable[..., Awaitable[Any]], self._master.register_script(script))
+
+    async def aclose(self) -> None:
+        await self._master.aclose()
+        for client in self._sentinel.sentinels:
+            await client.aclose()
+
+
 class RedisStore(CommonStore):
     """Buckets in Redis. See CommonStore; `client` is closed with the store."""
 
@@ -137,7 +153,7 @@ def _sentinel(
     addresses = _addresses(parts, SENTINEL_PORT)
     sentinel = Sentinel(addresses, sentinel_kwargs=dict(options))  # type: ignore[no-untyped-call]
     own = {**options, **_login(parts), "db": int(db or 0), "redis_connect_func": connected}
-    return cast(Client, sentinel.master_for(service, **own))
+    return _Watched(sentinel, sentinel.master_for(service, **own))
 
 
 def _cluster(

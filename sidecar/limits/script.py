@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
+from struct import Struct
 
 import msgspec
 
@@ -11,7 +12,12 @@ from sidecar.limits.book import CONCURRENCY, INDEX, Ask, Class, units_left
 from sidecar.limits.bucket import US, Bucket
 from sidecar.limits.store import Observation, Take
 
+RATE = Struct("<6d")
+SEATS = Struct("<3d")
 PARTS = ("buckets.lua", "take.lua", "settle.lua", "main.lua")
+
+EPOCH_S = 1_735_689_600
+"""Where the store's clock begins: 2025-01-01, as in main.lua."""
 
 Row = tuple[str, int, int, float, int, "float | bool", float]
 Op = tuple[object, ...]
@@ -160,14 +166,13 @@ class Sheet:
             takes=rows,
             now=False if now is None else now,
         )
-        return msgspec.json.encode(document)
+        return msgspec.msgpack.encode(document)
 
     def answer(self, reply: Sequence[object]) -> Answer:
         """Read what main.lua returned."""
         now, generation, version, pods, rank, takes, seen = reply
-        words = {
-            bucket.id: _seen(line) for bucket, line in zip(self._buckets, _list(seen), strict=True)
-        }
+        rows = zip(self._buckets, _list(seen), strict=True)
+        words = {bucket.id: _seen(bucket, packed) for bucket, packed in rows if packed}
         return Answer(
             float(_text(now)), _text(generation), int(_text(version)), _int(pods), _int(rank),
             tuple(self._decision([_text(word) for word in _list(take)]) for take in _list(takes)),
@@ -196,9 +201,15 @@ class Sheet:
         return Denial(float(words[1]), blocker, words[3] == "1")
 
 
-def _seen(line: object) -> Seen:
-    tat, unit, until, limit, used = _text(line).split()
-    return Seen(float(tat), float(unit), float(until), int(limit), int(used))
+def _seen(bucket: Bucket, packed: object) -> Seen:
+    """Numbers as buckets.lua keeps them."""
+    if not isinstance(packed, bytes):
+        raise TypeError("the script answered numbers that are not packed")
+    if INDEX[bucket.dimension] == CONCURRENCY:
+        until, limit, used = SEATS.unpack(packed)
+        return Seen(0.0, 0.0, until, int(limit), int(used))
+    tat, unit, until, learned, _, _ = RATE.unpack(packed)
+    return Seen(tat, unit, until, int(min(learned, bucket.limit)), 0)
 
 
 def _text(word: object) -> str:

@@ -25,7 +25,7 @@ class Candidate(msgspec.Struct, frozen=True):
     ready_at: float = 0.0
 
 
-class Take(msgspec.Struct, frozen=True):
+class Take(msgspec.Struct, frozen=True, gc=False):
     """What was reserved in one bucket: `amount` units, by event `seq` of that bucket."""
 
     bucket: Bucket
@@ -34,7 +34,7 @@ class Take(msgspec.Struct, frozen=True):
     covered: bool = False
 
 
-class Reservation(msgspec.Struct, frozen=True):
+class Reservation(msgspec.Struct, frozen=True, gc=False):
     """Everything one request holds; opaque to the caller, who settles it exactly once or more."""
 
     id: str
@@ -46,7 +46,7 @@ class Reservation(msgspec.Struct, frozen=True):
     generation: str = ""
 
 
-class Granted(msgspec.Struct, frozen=True):
+class Granted(msgspec.Struct, frozen=True, gc=False):
     """Candidate `index` may leave at `leave_at` (loop seconds, at most the horizon from now).
 
     `share` is the free share of that candidate's tightest bucket before this take, 0 to 1.
@@ -58,7 +58,7 @@ class Granted(msgspec.Struct, frozen=True):
     share: float = 1.0
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """Nothing was taken.
 
     `ready_at`: loop seconds from which the best candidate would be allowed if nothing else came

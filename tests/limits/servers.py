@@ -6,7 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -19,9 +20,23 @@ def server_binary() -> str:
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Below 55000, because a cluster node also needs the port 10000 above its own."""
+    while True:
+        with closing(socket.socket()) as one:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+        if port < 55_000:
+            return port
+
+
+def wait_until(true: Callable[[], bool], at_most_s: float = 30.0) -> None:
+    """Ask another process again and again; AssertionError if it never becomes true."""
+    pause = threading.Event()
+    for _ in range(int(at_most_s / 0.02)):
+        if true():
+            return
+        pause.wait(0.02)
+    raise AssertionError("the servers did not get there")
 
 
 class Server:
@@ -60,7 +75,7 @@ class Server:
     def client(self) -> redis.Redis:
         """A plain client that is patient enough for a server that is still starting."""
         retry = redis.retry.Retry(redis.backoff.ConstantBackoff(0.02), 250)
-        return redis.Redis(port=self.port, retry=retry, decode_responses=True)
+        return redis.Redis(port=self.port, retry=retry)
 
     def pause(self) -> None:
         """The machine hangs: connections stay open, nothing answers."""

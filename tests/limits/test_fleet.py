@@ -104,6 +104,27 @@ def test_a_minute_without_the_store_is_used_and_nothing_is_over(client: redis.Re
     assert len(away) >= 0.9 * 60.0 * PER_SECOND
 
 
+def test_a_store_that_comes_back_empty_gives_nothing_away(client: redis.Redis) -> None:
+    async def emptied(fleet: Fleet) -> None:
+        fleet.loop.call_later(70.0, client.flushall)
+        await without_the_store(fleet)
+
+    fleet = play(client, emptied, replicas=8)
+    assert fleet.worst() <= JITTER
+    assert used(fleet) >= 0.9 * allowance(100.0)
+
+
+def test_pods_that_begin_while_the_store_is_away_give_nothing_away(client: redis.Redis) -> None:
+    async def begun_alone(fleet: Fleet) -> None:
+        fleet.network.cut = True
+        fleet.loop.call_later(20.0, setattr, fleet.network, "cut", False)
+        await fleet.run(60.0)
+
+    fleet = play(client, begun_alone, replicas=8)
+    assert fleet.worst() <= JITTER
+    assert used(fleet) >= 0.9 * PER_SECOND * 60.0
+
+
 def test_a_fleet_that_nobody_counted_still_keeps_the_limit_without_the_store(
     client: redis.Redis,
 ) -> None:

@@ -266,7 +266,7 @@ class TestLosing:
         async with pods(own_server.url, 1) as (pod,):
             await pod.take(requests(), seats())
             with own_server.client() as client:
-                assert all(0 < client.ttl(key) <= 7200 for key in client.keys("*"))
+                assert all(0 < client.ttl(key) <= 10800 for key in client.keys("*"))
 
     async def test_no_key_material_and_no_prompt_reaches_the_server(
         self, own_server: Server

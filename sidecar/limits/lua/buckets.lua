@@ -1,24 +1,30 @@
 -- The numbers of the buckets named in one call: read once, changed in memory, written once.
 -- Twin of book.py's State, backlog.py and leases.py: the same operations in the same order.
 --
--- KEYS[1] hash of the pool     t:<id> TAT   n:<id> its microseconds per unit   u:<id> unusable until
---                              l:<id> learned "limit until"   m:<id> backlog "seq (seq least)*"
---                              g:<id> cover TAT   a:<id> seat limit   b:<pod> last batch applied
---                              g generation   v version   o clock offset   w last moment seen
---                              h since when the state is whole again, after a loss
--- KEYS[2] sorted set of pods   id -> last heartbeat
+-- KEYS[1] hash of the pool, numbers packed as little-endian doubles:
+--           t:<id> of a rate: TAT, microseconds per unit, unusable until, learned limit, learned
+--                  until, TAT of the class with a guarantee
+--           t:<id> of seats: unusable until, limit, cut at, grown at, ceiling, ceiling until, most
+--           m:<id> backlog: number of the last event, then (number, least backlog since)*
+--           b:<pod> last batch applied   g generation   v version   o clock offset
+--           w last moment seen   h since when the state is whole again, after a loss
+-- KEYS[2] sorted set of pods: id -> last heartbeat
 -- KEYS[3..] two sorted sets for each bucket of seats: lease -> expiry, and those of classes with a
 --           reserve
-local REQUESTS, TOKENS, INPUT, OUTPUT, SEATS = 1, 2, 3, 4, 5
+local SEATS = 5  -- dimensions are numbered as in book.py, from 1
 local KEEP, RECENT = 24, 8
 local FAST, GENTLE = 0.7, 0.9
 local GROW, CEILING, TOLD = 1000000, 60000000, 600000000
 local SEAT_POLL, LEARNED, COVER_HORIZON = 50000, 600000000, 1000000
 local NEVER = -1e18
+local HOUR_MS = 3600000
 
 local hash, pods = KEYS[1], KEYS[2]
 local changed = {}
 local gone = {}
+
+local pack, unpack_ = struct.pack, struct.unpack
+local RATE, PLACES = '<dddddd', '<ddddddd'
 
 local function text(number)
   return string.format('%.17g', number)
@@ -29,20 +35,16 @@ local function put(field, value)
   changed[#changed + 1] = value
 end
 
-local function numbers(packed)
-  local found = {}
-  for word in string.gmatch(packed, '%S+') do
-    found[#found + 1] = tonumber(word)
-  end
-  return found
-end
-
 -- Backlog: flat {seq, number, least, number, least, ...}, both growing.
 
 local function backlog_of(state)
   if not state.backlog then
     local packed = redis.call('HGET', hash, 'm:' .. state.id)
-    state.backlog = packed and numbers(packed) or {0}
+    state.backlog = packed and {unpack_('<' .. string.rep('d', #packed / 8), packed)} or {0}
+    -- unpack also answers where it stopped
+    if packed then
+      state.backlog[#state.backlog] = nil
+    end
   end
   return state.backlog
 end
@@ -134,21 +136,23 @@ end
 
 local function learn(state, limit, now)
   state.learned, state.review = math.max(limit, 1), now + LEARNED
-  put('l:' .. state.id, text(state.learned) .. ' ' .. text(state.review))
+  state.dirty = true
   derive(state, now)
 end
 
-local function read_rate(state, found, now)
-  state.tat = tonumber(found[1]) or 0
-  state.unit = tonumber(found[2])
-  state.until_ = tonumber(found[3]) or 0
-  state.learned = state.most
-  if found[4] then
-    local limit, review = string.match(found[4], '(%S+) (%S+)')
-    if now < tonumber(review) then
-      state.learned, state.review = tonumber(limit), tonumber(review)
+local function read_rate(state, packed, now)
+  state.learned, state.review = state.most, math.huge
+  if not packed then
+    state.tat, state.until_, state.cover_tat = 0, 0, 0
+  else
+    local learned, review
+    state.tat, state.unit, state.until_, learned, review, state.cover_tat = unpack_(RATE, packed)
+    if now < review then
+      if review < math.huge then
+        state.learned, state.review = learned, review
+      end
     else
-      gone[#gone + 1] = 'l:' .. state.id
+      state.dirty = true
     end
   end
   derive(state, now)
@@ -164,52 +168,59 @@ end
 
 -- Seats.
 
-local function write_seats(state)
-  put('a:' .. state.id, table.concat({text(state.limit), text(state.cut), text(state.grown),
-    text(state.ceiling), text(state.ceiling_until), text(state.most)}, ' '))
-end
-
-local function read_seats(state, found)
-  state.until_ = tonumber(found[3]) or 0
+local function read_seats(state, packed)
   local limit, most = state.most, state.most
-  state.cut, state.grown, state.ceiling, state.ceiling_until = NEVER, NEVER, state.most, NEVER
-  if found[1] then
-    local kept = numbers(found[1])
-    limit, most = kept[1], kept[6]
-    state.cut, state.grown, state.ceiling, state.ceiling_until = kept[2], kept[3], kept[4], kept[5]
+  if packed then
+    state.until_, limit, state.cut, state.grown, state.ceiling, state.ceiling_until, most =
+      unpack_(PLACES, packed)
+  else
+    state.until_, state.cut, state.grown = 0, NEVER, NEVER
+    state.ceiling, state.ceiling_until = state.most, NEVER
   end
   if limit == most or limit > state.most then
     limit = state.most
   end
   state.limit = limit
-  if found[1] and most ~= state.most then
-    write_seats(state)
-  end
+  state.dirty = packed and most ~= state.most
 end
 
--- Seats held now; counted once a call, then kept up to date.
+-- Seats held now; counted once a call, then kept up to date. The expired are only swept out when
+-- somebody sits down.
 local function used(state, now)
   if not state.used then
-    redis.call('ZREMRANGEBYSCORE', state.seats, '-inf', now)
-    state.used = redis.call('ZCARD', state.seats)
+    state.used = redis.call('ZCOUNT', state.seats, '(' .. text(now), '+inf')
   end
   return state.used
 end
 
 local function cover_used(state, now)
-  redis.call('ZREMRANGEBYSCORE', state.cover, '-inf', now)
-  return redis.call('ZCARD', state.cover)
+  return redis.call('ZCOUNT', state.cover, '(' .. text(now), '+inf')
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+end
+
+-- Answers 1 for a lease that did not hold a seat. A renewal also keeps the key from expiring.
+local function sit(key, lease, expiry, now)
+  sweep(key, now)
+  local new = redis.call('ZADD', key, expiry, lease)
+  if new == 0 or redis.call('ZCARD', key) == 1 then
+    redis.call('PEXPIRE', key, HOUR_MS)
+  end
+  return new
 end
 
 local function hold(state, lease, expiry, covered, now)
-  state.used = used(state, now) + redis.call('ZADD', state.seats, expiry, lease)
+  state.used = used(state, now) + sit(state.seats, lease, expiry, now)
   state.held = true
   if covered then
-    redis.call('ZADD', state.cover, expiry, lease)
+    sit(state.cover, lease, expiry, now)
   end
 end
 
 local function release(state, lease, now)
+  sweep(state.seats, now)
   state.used = used(state, now) - redis.call('ZREM', state.seats, lease)
   redis.call('ZREM', state.cover, lease)
 end
@@ -218,7 +229,7 @@ local function tell(state, limit, now)
   if limit < state.most then
     state.limit = math.max(limit, 1)
     state.ceiling, state.ceiling_until, state.cut = state.limit, now + TOLD, now
-    write_seats(state)
+    state.dirty = true
   end
 end
 
@@ -231,7 +242,7 @@ local function refuse(state, sent, now)
   state.limit = math.max(math.floor(base * factor), 1)
   state.ceiling, state.ceiling_until = math.max(base - 1, 1), now + CEILING
   state.cut = now
-  write_seats(state)
+  state.dirty = true
 end
 
 local function grow(state, now)
@@ -247,7 +258,7 @@ local function grow(state, now)
   end
   state.limit = state.limit + 1
   state.grown = now
-  write_seats(state)
+  state.dirty = true
 end
 
 -- All of a call's buckets, in the order given: {id, dimension, limit, per, burst, tat, unit}.
@@ -257,24 +268,20 @@ local function read(rows, now, born)
     return {}
   end
   local fields = {}
-  for _, row in ipairs(rows) do
-    fields[#fields + 1] = (row[2] == SEATS and 'a:' or 't:') .. row[1]
-    fields[#fields + 1] = 'n:' .. row[1]
-    fields[#fields + 1] = 'u:' .. row[1]
-    fields[#fields + 1] = 'l:' .. row[1]
+  for at, row in ipairs(rows) do
+    fields[at] = 't:' .. row[1]
   end
   local found = redis.call('HMGET', hash, unpack(fields))
   local states, key = {}, 3
   for at, row in ipairs(rows) do
-    local state = {id = row[1], dim = row[2], most = row[3], per = row[4], allowed = row[5],
-      review = math.huge}
-    local own = {found[4 * at - 3], found[4 * at - 2], found[4 * at - 1], found[4 * at]}
+    local state = {id = row[1], field = fields[at], dim = row[2], most = row[3], per = row[4],
+      allowed = row[5]}
     if state.dim == SEATS then
       state.seats, state.cover = KEYS[key], KEYS[key + 1]
       key = key + 2
-      read_seats(state, own)
+      read_seats(state, found[at])
     else
-      read_rate(state, own, now)
+      read_rate(state, found[at], now)
       raise(state, born + state.room)
     end
     states[at] = state
@@ -285,24 +292,29 @@ end
 local function hold_back(state, until_)
   if until_ > state.until_ then
     state.until_ = until_
-    put('u:' .. state.id, text(until_))
+    state.dirty = true
   end
 end
 
+local function packed(state)
+  if state.dim == SEATS then
+    return pack(PLACES, state.until_, state.limit, state.cut, state.grown, state.ceiling,
+      state.ceiling_until, state.most)
+  end
+  return pack(RATE, state.tat, state.unit, state.until_, state.learned, state.review,
+    state.cover_tat)
+end
+
+-- Answers the latest moment that anything of it matters.
 local function write(states)
   local latest = 0
   for _, state in ipairs(states) do
     if state.dirty then
-      put('t:' .. state.id, text(state.tat))
-      put('n:' .. state.id, text(state.unit))
+      put(state.field, packed(state))
     end
     if state.pushed then
       local entries = state.backlog
-      local words = {}
-      for at = 1, #entries do
-        words[at] = text(entries[at])
-      end
-      put('m:' .. state.id, table.concat(words, ' '))
+      put('m:' .. state.id, pack('<' .. string.rep('d', #entries), unpack(entries)))
     end
     latest = math.max(latest, state.tat or 0, state.until_)
   end

@@ -1,13 +1,13 @@
 -- One call: heal what was lost, apply what came after, then decide. Answers
--- {now, generation, version, pods, rank, {take answers}, {tat, unit, until, limit, used of buckets}};
+-- {now, generation, version, pods, rank, {take answers}, {numbers of buckets}};
 -- a take is answered by take.lua, or by {2}: heal first, then ask again.
 local EPOCH = 1735689600  -- 2025-01-01: keeps microseconds as doubles exact to 0.008
 local ALIVE = 15000000    -- a pod that was silent for longer is not counted
 local FORGOTTEN = 3600000000
+local HOUR_US = 3600000000
 local MOST_RANKED = 256   -- ranking more pods than this would cost too much for what it is worth
-local HOUR_MS = 3600000
 
-local doc = cjson.decode(ARGV[1])
+local doc = cmsgpack.unpack(ARGV[1])
 local kept = redis.call('HMGET', hash, 'g', 'v', 'o', 'w', 'b:' .. doc.pod, 'h')
 local generation, version = kept[1], tonumber(kept[2]) or 0
 
@@ -78,30 +78,40 @@ local function rank(now, count)
   return before
 end
 
-local function seen(states, now)
+local now = moment()
+
+-- The numbers after the call, packed as they are kept; those of seats as until, limit, used.
+-- Nothing for a bucket that nothing happened to, unless a heartbeat or a refusal asks for all.
+local function seen(states, all)
   local words = {}
-  for _, state in ipairs(states) do
-    words[#words + 1] = table.concat({text(state.tat or 0), text(state.unit or 0),
-      text(state.until_), text(state.limit), state.seats and text(used(state, now)) or '0'}, ' ')
+  for at, state in ipairs(states) do
+    if not (all or state.dirty or state.pushed or state.held) then
+      words[at] = ''
+    elseif state.dim == SEATS then
+      words[at] = pack('<ddd', state.until_, state.limit, used(state, now))
+    else
+      words[at] = packed(state)
+    end
   end
   return words
 end
 
-local now = moment()
 local states = read(doc.buckets, now, notice(now))
 local stale = heal(states, now)
 if doc.batch > 0 and doc.batch > (tonumber(kept[5]) or 0) then
   settle(doc.ops, states, now, generation)
   put('b:' .. doc.pod, text(doc.batch))
 end
-local answers = {}
+local answers, all = {}, doc.beat or #doc.takes == 0
 for at, row in ipairs(doc.takes) do
-  answers[at] = stale and {'2'} or decide(row, states, now)
+  local answer = stale and {'2'} or decide(row, states, now)
+  answers[at] = answer
+  all = all or answer[1] ~= '1'
 end
 if doc.beat then
   heartbeat(now)
 end
-local count = redis.call('ZCOUNT', pods, now - ALIVE, '+inf')
+local count = doc.beat and redis.call('ZCOUNT', pods, now - ALIVE, '+inf') or 0
 local latest = write(states)
 if #gone > 0 then
   redis.call('HDEL', hash, unpack(gone))
@@ -111,12 +121,8 @@ if #changed > 0 then
   put('v', text(version))
   put('w', text(now))
   redis.call('HSET', hash, unpack(changed))
-  redis.call('PEXPIRE', hash, math.ceil(math.max(latest - now, 0) / 1000) + HOUR_MS)
-end
-for _, state in ipairs(states) do
-  if state.held then
-    redis.call('PEXPIRE', state.seats, HOUR_MS)
-    redis.call('PEXPIRE', state.cover, HOUR_MS)
+  if doc.beat or not kept[1] or latest > now + HOUR_US then
+    redis.call('PEXPIRE', hash, math.ceil(math.max(latest - now, 0) / 1000) + 2 * HOUR_MS)
   end
 end
-return {text(now), generation, text(version), count, rank(now, count), answers, seen(states, now)}
+return {text(now), generation, text(version), count, rank(now, count), answers, seen(states, all)}

@@ -20,8 +20,7 @@ function apply.settle(state, op, now, generation)
     state.tat = state.tat - credit(state, math.abs(op[3]), unused * state.unit)
     state.dirty = true
     if op[3] < 0 then
-      local own = tonumber(redis.call('HGET', hash, 'g:' .. state.id) or 0)
-      put('g:' .. state.id, text(own - unused * (state.unit / op[5])))
+      state.cover_tat = state.cover_tat - unused * (state.unit / op[5])
     end
   end
 end
@@ -71,9 +70,11 @@ function apply.heal(state, op, now)
   end
 end
 
--- {debt, bucket, units}: taken elsewhere while this store was away
+-- {debt, bucket, units}: taken by a pod alone while this store was away. All pods together never
+-- used more than the burst and what they reserved ahead, so it fills the bucket at most.
 function apply.debt(state, op, now)
-  add(state, op[3] * state.unit, now)
+  local free = math.max(state.room + COVER_HORIZON - math.max(state.tat - now, 0), 0)
+  add(state, math.min(op[3] * state.unit, free), now)
 end
 
 -- {ghosts, bucket, count, live for, name}: seats of pods that have not said yet what they hold

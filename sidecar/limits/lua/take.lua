@@ -2,13 +2,6 @@
 -- A take: {amounts, reserve, guarantee, horizon, lease_us, lease, round_robin, candidates}
 -- with candidates {ready_in, {bucket numbers}}; answers flat lists of words.
 
-local function cover_tat(state)
-  if not state.cover_tat then
-    state.cover_tat = tonumber(redis.call('HGET', hash, 'g:' .. state.id) or 0)
-  end
-  return state.cover_tat
-end
-
 local function seat_at(state, ask, now)
   local taken, limit = used(state, now), state.limit
   if taken < math.max(math.floor(limit * (1 - ask.reserve)), 1) then
@@ -26,7 +19,7 @@ local function covered_at(state, ask, amount, at, held)
     return held, false
   end
   local unit = state.unit / ask.guarantee
-  local own = cover_tat(state) + amount * unit
+  local own = state.cover_tat + amount * unit
     - math.max(state.burst * ask.guarantee, amount) * unit
   local open_at = own > at and own or at
   if open_at < held then
@@ -46,7 +39,7 @@ local function reach(rows, ready, ask, now)
       at = free_at > at and free_at or at
     elseif amount > state.burst then
       return {leave = math.huge, full = false, covered = false, blocker = number}
-    elseif amount > 0 then
+    elseif amount > 0 and state.tat > now then
       local need = amount * state.unit
       local open_at = state.tat + need - state.room
       at = open_at > at and open_at or at
@@ -90,9 +83,8 @@ local function charge_cover(state, ask, amount, leave)
   if leave >= held then
     return false
   end
-  local start = math.max(leave, cover_tat(state))
+  local start = math.max(leave, state.cover_tat)
   state.cover_tat = start + amount * (state.unit / ask.guarantee)
-  put('g:' .. state.id, text(state.cover_tat))
   return true
 end
 

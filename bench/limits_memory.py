@@ -1,0 +1,106 @@
+"""What a decision costs in memory: python bench/limits_memory.py
+
+Prints microseconds for one bucket and for four keys with four buckets each, free and saturated, and
+for the queue with 1,000 callers and 5,000 waiting: processor time of the thread, so that a busy
+machine does not count. Acceptance: limits reference 5.3, figure 11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from sidecar.core.request import Priority
+from sidecar.limits.bucket import Bucket, Cost, Dimension
+from sidecar.limits.memory import MemoryStore
+from sidecar.limits.queue import FairQueue
+from sidecar.limits.store import Candidate, Granted
+
+ROUNDS = 20_000
+COST = Cost(1, 100, 200)
+
+
+class Clock:
+    def now(self) -> float:
+        return time.monotonic()
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+
+def key(number: int, requests: int) -> Candidate:
+    account = number // 2
+    return Candidate(
+        f"k{number}",
+        (
+            Bucket(f"p/{account}/r", "p", Dimension.REQUESTS, requests, 60.0, requests),
+            Bucket(f"p/{account}/t", "p", Dimension.TOKENS, 10**9, 60.0, 10**9),
+            Bucket(f"p/{account}/c", "p", Dimension.CONCURRENCY, 500),
+            Bucket(f"p/{account}/r/{number}", "p", Dimension.REQUESTS, 10**8, 60.0, 10**8),
+        ),
+    )
+
+
+def report(name: str, nanoseconds: list[int]) -> None:
+    nanoseconds.sort()
+    p50, p99 = (nanoseconds[int(len(nanoseconds) * share)] / 1000 for share in (0.5, 0.99))
+    print(f"{name:<44} p50 {p50:7.2f} us   p99 {p99:7.2f} us")
+
+
+async def decisions(name: str, candidates: list[Candidate]) -> None:
+    store = MemoryStore(Clock())
+    took: list[int] = []
+    for _ in range(ROUNDS):
+        began = time.thread_time_ns()
+        answer = await store.take(candidates, COST, horizon_s=0.5)
+        took.append(time.thread_time_ns() - began)
+        if isinstance(answer, Granted):
+            store.settle(answer.reservation, COST)
+    report(name, took)
+
+
+async def settlements(candidates: list[Candidate]) -> None:
+    store = MemoryStore(Clock())
+    took: list[int] = []
+    for _ in range(ROUNDS):
+        answer = await store.take(candidates, COST, horizon_s=0.5)
+        assert isinstance(answer, Granted)
+        began = time.thread_time_ns()
+        store.settle(answer.reservation, Cost(1, 100, 150))
+        took.append(time.thread_time_ns() - began)
+    report("settle, 4 buckets, with a refund", took)
+
+
+def queueing() -> None:
+    queue: FairQueue[int] = FairQueue(max_work_s=1e9)
+    for number in range(5000):
+        queue.push(number, str(number % 1000), Priority.NORMAL, 1.0)
+
+    def turn(number: int) -> Callable[[], None]:
+        def run() -> None:
+            queue.push(number, str(number % 1000), Priority.NORMAL, 1.0)
+            queue.pop()
+
+        return run
+
+    took: list[int] = []
+    for number in range(ROUNDS):
+        run = turn(number)
+        began = time.thread_time_ns()
+        run()
+        took.append(time.thread_time_ns() - began)
+    report("queue, 1,000 callers, 5,000 waiting, push+pop", took)
+
+
+async def main() -> None:
+    single = [Candidate("k", (Bucket("p/r", "p", Dimension.REQUESTS, 10**8, 60.0, 10**8),))]
+    await decisions("take, 1 key x 1 bucket", single)
+    await decisions("take, 4 keys x 4 buckets, free", [key(n, 10**8) for n in range(4)])
+    await decisions("take, 4 keys x 4 buckets, refused", [key(n, 1) for n in range(4)])
+    await settlements([key(n, 10**8) for n in range(4)])
+    queueing()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
