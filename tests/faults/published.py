@@ -189,7 +189,7 @@ PUBLISHED = (
         judge=s07, within_s=60, lasts_s=15),
     Row(id="S08", fault="cut after 40 of 60 tokens, always", sides=both("cut-40"), within_s=40,
         lasts_s=6),
-    Row(id="S09", fault="20 tokens, 30 s of silence, closed", sides=both("stall-20-30@1"),
+    Row(id="S09", fault="20 tokens, 30 s of silence, closed, always", sides=both("stall-20-30"),
         story=one_call_and_alive, within_s=45, lasts_s=35),
     Row(id="S10", fault="event ten is no JSON, always", sides=both("broken-10"),
         story=one_call_and_alive, within_s=30),
