@@ -80,7 +80,8 @@ VERDICTS: dict[Cause, Verdict] = {
     # A silent target is not asked again: retrying one took every public gateway over 90 s (S06).
     Cause.TIMEOUT_HEADERS: Verdict(Blame.TARGET, Remedy.MOVE, trips_breaker=True),
     Cause.TIMEOUT_FIRST: Verdict(Blame.TARGET, Remedy.MOVE, trips_breaker=True),
-    Cause.STALLED: Verdict(Blame.TARGET, Remedy.RETRY, trips_breaker=True),
+    # Nor is one that fell silent in mid-stream: it may well do so again, at the same cost (S09).
+    Cause.STALLED: Verdict(Blame.TARGET, Remedy.MOVE, trips_breaker=True),
     Cause.TOO_SLOW: Verdict(Blame.TARGET, Remedy.MOVE, trips_breaker=True),
     Cause.TIMEOUT_TOTAL: Verdict(Blame.TARGET, Remedy.MOVE, trips_breaker=True),
     Cause.SERVER_ERROR: Verdict(Blame.TARGET, Remedy.RETRY, trips_breaker=True),

@@ -47,6 +47,7 @@ MAY_RECOVER = frozenset(
         Cause.TIMEOUT_HEADERS,
         Cause.TIMEOUT_FIRST,
         Cause.TIMEOUT_TOTAL,
+        Cause.STALLED,
         Cause.TOO_SLOW,
         Cause.UNKNOWN,
     }
