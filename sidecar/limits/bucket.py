@@ -105,26 +105,34 @@ def warning(bucket: Bucket) -> str:
     )
 
 
-def window_safe(limit: int, per_s: float, burst: int | None = None) -> tuple[int, float, int]:
-    """(limit, per_s, burst) that keep burst + rate x window <= `limit` in any window of `per_s`.
+def window_safe(
+    limit: int, per_s: float, burst: int | None = None, jitter_s: float = 0.0
+) -> tuple[int, float, int]:
+    """(limit, per_s, burst) of a bucket that never has more than `limit` arrive in any window of
+    `per_s`, however a provider lays its windows, if requests travel up to `jitter_s` longer than
+    others: burst + rate x (window + jitter) <= limit.
 
     A quarter of the limit is burst unless `burst` says otherwise (60 per minute becomes burst 15
-    and 45 per minute). A limit of 1 becomes one per two windows: nothing else is safe.
+    and 45 per minute); the smaller the burst, the more of the limit is used. A limit of 1 becomes
+    one per two windows: nothing else is safe.
     """
     if limit <= 1:
-        return 1, 2 * per_s, 1
+        return 1, 2 * per_s + jitter_s, 1
     kept = min(max(limit // 4, 1) if burst is None else burst, limit - 1)
-    return limit - kept, per_s, max(kept, 1)
+    return limit - kept, per_s + jitter_s, max(kept, 1)
 
 
 def spaced(bucket: Bucket, provider_burst: int, jitter_s: float) -> Bucket:
     """`bucket` with a burst that a provider of `provider_burst` forgives at `jitter_s` of delay.
 
-    Our burst = provider's burst - 1 - ceil(rate x jitter) (limits, "distance and jitter"). Where
-    that leaves nothing, one at a time with a spacing of 1/rate + jitter.
+    Our burst = provider's burst - 1 - ceil(rate x jitter) (limits, "distance and jitter"), or one
+    where the provider's burst at least outlasts the jitter. Where nothing is left of it, one at a
+    time with a spacing of 1/rate + jitter.
     """
     rate = bucket.limit / bucket.per_s
     burst = provider_burst - 1 - math.ceil(rate * jitter_s)
+    if burst < 1 and provider_burst - rate * jitter_s >= 1:
+        burst = 1
     if burst >= 1:
         return msgspec.structs.replace(bucket, burst=min(bucket.burst, burst))
     per_s = bucket.per_s + jitter_s * bucket.limit

@@ -24,6 +24,7 @@ class Pod:
     """One daemon's store."""
 
     def __init__(self, url: str, name: str, **settings: Any) -> None:
+        self.prefix = str(settings.get("prefix", "headway"))
         self.modes: list[Mode] = []
         self._changed = asyncio.Event()
         self.clock = LoopClock(asyncio.get_running_loop())
