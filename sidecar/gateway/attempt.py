@@ -29,6 +29,10 @@ from sidecar.upstream.http import Call, Reply
 # An error body is read up to here, bytes; the rest says nothing new.
 MOST_ERROR_BODY = 64 * 1024
 
+# A cut after this share of the silence that is allowed counts as a stall: the same target would
+# most likely do it again, and cost the caller as much once more.
+STALL_BEFORE_CUT = 0.5
+
 TRANSPORT_CAUSES: dict[Kind, Cause] = {
     Kind.CONNECT: Cause.CONNECT,
     Kind.CONNECT_TIMEOUT: Cause.CONNECT,
@@ -109,6 +113,7 @@ class _Flight:
         "_reply",
         "_session",
         "_settle",
+        "_watchdog",
     )
 
     def __init__(self, parts: Parts, session: Session, lease: Lease, trace: RequestTrace) -> None:
@@ -123,10 +128,12 @@ class _Flight:
         self._decoder: Decoder | None = None
         self._settle = Settlement(parts, session, lease, plan, trace)
         self._budget = self._settle.budget()
+        self._watchdog: Watchdog | None = None
 
     async def events(self, watchdog: Watchdog) -> AsyncGenerator[Event, None]:
         """Everything the caller gets of this attempt, in order. Raises what went wrong."""
         lease = self._lease
+        self._watchdog = watchdog
         reply = self._reply = await lease.line.upstream.open(
             self._call(), lease.line.target.phases.connect_s
         )
@@ -239,7 +246,7 @@ class _Flight:
     def failure_of(self, error: Exception) -> Failure | None:
         """The failure that `error` means; None where the stream was whole all the same."""
         if isinstance(error, AttemptFailed):
-            return error.failure
+            return self._after_silence(error.failure)
         if isinstance(error, TimeUp):
             return error.failure
         if isinstance(error, Unsupported):
@@ -248,8 +255,17 @@ class _Flight:
         if self._decoder is not None:
             if self._decoder.report.finish_reason is not None:
                 return None
-            return Failure(Cause.CUT, f"the stream was cut: {error.detail}")
+            return self._after_silence(Failure(Cause.CUT, f"the stream was cut: {error.detail}"))
         return Failure(TRANSPORT_CAUSES[error.kind], error.detail)
+
+    def _after_silence(self, failure: Failure) -> Failure:
+        """A cut that ends a long silence is a stall that the provider noticed first."""
+        if failure.cause is not Cause.CUT or self._watchdog is None:
+            return failure
+        silent_s, allowed_s = self._watchdog.silence()
+        if silent_s < STALL_BEFORE_CUT * allowed_s:
+            return failure
+        return Failure(Cause.STALLED, f"silence for {silent_s:.1f} s, then the stream was cut")
 
     def hang_up(self) -> None:
         """Give the connection back, or close it at once if the provider was still talking."""

@@ -88,6 +88,10 @@ class Watchdog:
         if now + self._limits[stage] < self._armed_for:
             self._arm()
 
+    def silence(self) -> tuple[float, float]:
+        """How long the present stage has lasted, and how long it may, in seconds."""
+        return self._loop.time() - self._since, self._limits[self._stage]
+
     async def __aenter__(self) -> Watchdog:
         self._task = asyncio.current_task()
         self._arm()

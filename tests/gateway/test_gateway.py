@@ -320,3 +320,20 @@ def test_the_prompt_is_measured_in_bytes_of_utf8() -> None:
         tool_calls=(ToolUse("1", "look", '{"a":"\N{SNOWMAN}"}'),),
     )
     assert input_bytes(Completion("m", (turn,))) == 3 + IMAGE_BYTES + 6 + 4 + 11
+
+
+@in_virtual_time
+async def test_a_cut_that_ends_a_long_silence_is_a_stall_and_goes_on_elsewhere() -> None:
+    house = House("stall-10-15")
+    events = await house.ask("both")
+    first, last = completed(events).attempts
+    assert (first.reason, first.outcome) == ("STREAM_STALLED", Outcome.INTERRUPTED)
+    assert last.provider == "second"
+    house.judge()
+
+
+@in_virtual_time
+async def test_a_cut_after_a_short_silence_is_a_cut() -> None:
+    house = House("stall-10-2")
+    first = completed(await house.ask("both")).attempts[0]
+    assert first.reason == "STREAM_CUT"
