@@ -16,7 +16,6 @@ from sidecar.app.gauges import gauges
 from sidecar.app.prices import PriceDesk, price_book
 from sidecar.app.source import Source
 from sidecar.app.stores import cache_for, store_for
-from sidecar.app.threads import stand_back
 from sidecar.app.transports import Stock
 from sidecar.app.watch import Watch
 from sidecar.config.durations import seconds
@@ -153,7 +152,6 @@ class Daemon:
             await self._listener.start()
             self.state = "serving"
             log.info("ready on %s", ", ".join(self._resolved.config.listen))
-            stand_back()
             self._telemetry.start()
             self._ledger.start_pruning()
             async with Watch(self._source, self._watched, self._reload_and_tell):
