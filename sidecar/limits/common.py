@@ -212,7 +212,7 @@ class CommonStore:
     def _keep(self, pool: Pool, held: Held) -> None:
         self._open[held.reservation.id] = held
         if held.seated:
-            pool.held[held.reservation.id] = held
+            pool.keep(held)
 
     def _free(
         self, candidates: Sequence[Candidate], order: list[int], ask: Ask

@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True):
     replicas: int | None = None
     unseen_pods: int = 16
     command_timeout_s: float = 0.05
-    linger_s: float = 1.0
+    linger_s: float = 2.0
     seat_linger_s: float = 0.02
     beat_s: float = 5.0
     on_loss: Literal["share", "closed", "open"] = "share"
@@ -128,6 +128,12 @@ class Pool:
             scarce = any(one.kind == "free" and self.mirror.scarce(one.bucket) for one in owed)
             linger = self._settings.seat_linger_s if scarce else self._settings.linger_s
             self.debts.add(owed, linger)
+            self._wake.set()
+
+    def keep(self, held: Held) -> None:
+        """A seat is held from now on: the pod has to show that it lives."""
+        self.held[held.reservation.id] = held
+        if len(self.held) == 1:
             self._wake.set()
 
     def reconnected(self) -> None:

@@ -128,6 +128,7 @@ class watching:
         self._process.wait()
 
 
+@pytest.mark.slow
 async def test_a_failover_to_the_replica_gives_nothing_away(
     sentinel: tuple[str, Server, Server],
 ) -> None:
