@@ -195,6 +195,8 @@ class Bench:
         options = ("--port", str(self.port), "--save", "", "--dir", self._folder)
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen([binary, *options], stdout=quiet, stderr=quiet)
+        with self.client() as client:
+            client.ping()
 
     def client(self) -> redis.Redis:
         retry = redis.retry.Retry(redis.backoff.ConstantBackoff(0.02), 250)

@@ -184,7 +184,7 @@ def _cover(
 
 def _seat_at(state: State, klass: Class, now: float) -> float:
     used, limit = state.leases.used(now), state.seats.limit
-    if used < usable(limit, klass.reserve):
+    if used < (usable(limit, klass.reserve) if klass.reserve else limit):
         return now
     owned = klass.guarantee > 0.0 and state.cover.used(now) < guaranteed(limit, klass.guarantee)
     return now if owned and used < limit else now + SEAT_POLL_US

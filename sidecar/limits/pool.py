@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
@@ -108,6 +109,7 @@ class Pool:
         self._batch = 0
         self._sent: list[Owed] = []
         self._beat_at = 0.0
+        self._slow_at = -math.inf
         self._nonces = 0
         self._closing = False
         self._wake = asyncio.Event()
@@ -173,8 +175,13 @@ class Pool:
             timer.cancel()
 
     def _expire(self, future: asyncio.Future[Grant | Denial | None]) -> None:
-        if not future.done():
-            future.set_result(None)
+        if future.done():
+            return
+        future.set_result(None)
+        now = self._clock.now()
+        # One slow call, or one pause of this very process, is one failure, however many wait.
+        if now - self._slow_at >= self._settings.command_timeout_s / 2:
+            self._slow_at = now
             self._failed()
 
     def _return(self, asked: Asked, answer: Grant | Denial | None) -> None:

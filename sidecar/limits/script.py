@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from importlib.resources import files
-from struct import Struct
 
 import msgspec
 
@@ -12,8 +12,8 @@ from sidecar.limits.book import CONCURRENCY, INDEX, Ask, Class, units_left
 from sidecar.limits.bucket import US, Bucket
 from sidecar.limits.store import Observation, Take
 
-RATE = Struct("<6d")
-SEATS = Struct("<3d")
+RATE = struct.Struct("<6d")
+SEATS = struct.Struct("<3d")
 PARTS = ("buckets.lua", "take.lua", "settle.lua", "main.lua")
 
 EPOCH_S = 1_735_689_600
@@ -169,7 +169,13 @@ class Sheet:
         return msgspec.msgpack.encode(document)
 
     def answer(self, reply: Sequence[object]) -> Answer:
-        """Read what main.lua returned."""
+        """Read what main.lua returned. ValueError or TypeError if something else did."""
+        try:
+            return self._answer(reply)
+        except (struct.error, LookupError) as error:
+            raise ValueError("the script's answer cannot be read") from error
+
+    def _answer(self, reply: Sequence[object]) -> Answer:
         now, generation, version, pods, rank, takes, seen = reply
         rows = zip(self._buckets, _list(seen), strict=True)
         words = {bucket.id: _seen(bucket, packed) for bucket, packed in rows if packed}

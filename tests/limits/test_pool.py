@@ -139,6 +139,24 @@ def test_an_answer_that_is_nonsense_is_no_answer(server: Server) -> None:
     alone(server, nonsense)
 
 
+def test_one_slow_answer_to_many_is_not_an_outage(server: Server) -> None:
+    async def slow_once(fleet: Fleet) -> None:
+        call = fleet.network.call
+
+        async def slow(keys: Any, document: bytes) -> Any:
+            fleet.stores[0]._pools["p"]._call = call
+            await asyncio.sleep(0.06)
+            return await call(keys, document)
+
+        await take(fleet)
+        fleet.stores[0]._pools["p"]._call = slow
+        answers = await asyncio.gather(*(take(fleet) for _ in range(10)))
+        assert all(isinstance(answer, Granted) for answer in answers)
+        assert fleet.stores[0].modes() == {"p": "exact"}
+
+    alone(server, slow_once)
+
+
 def test_an_idle_pod_says_nothing(server: Server) -> None:
     async def idle(fleet: Fleet) -> None:
         granted = await take(fleet)
