@@ -378,7 +378,7 @@ class Completed(_message.Message):
 
     @_builtins.property
     def saved(self) -> Global___Saved:
-        """What resuming saved, against starting anew. Absent if nothing was resumed."""
+        """What resuming or handing over saved, against starting anew. Absent if nothing was."""
 
     def __init__(
         self,
@@ -499,6 +499,9 @@ class AttemptSummary(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
+    DROPPED_OPTIONS_FIELD_NUMBER: _builtins.int
+    PROVIDER_TRACE_FIELD_NUMBER: _builtins.int
+    PROVIDER_COST_NANO_USD_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """As in Attempt.number."""
     provider: _builtins.str
@@ -515,6 +518,12 @@ class AttemptSummary(_message.Message):
     """How it ended."""
     reason: _builtins.str
     """Why it ended so, a short machine word such as "RATE_LIMITED". Empty for COMPLETED."""
+    provider_trace: _builtins.str
+    """The provider's own id of the call, for its support. Empty: it told none."""
+    provider_cost_nano_usd: _builtins.int
+    """What the provider itself says the call cost, in nano-dollars, where it says so (aggregators do).
+    `cost` stays Headway's own figure. Absent: it told nothing.
+    """
     @_builtins.property
     def usage(self) -> _usage_pb2.Usage:
         """Its tokens."""
@@ -526,6 +535,12 @@ class AttemptSummary(_message.Message):
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """From sending it until its end."""
+
+    @_builtins.property
+    def dropped_options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Options of the request that this model does not know and that were left out, by their names in
+        Completion, such as "seed" or "presence_penalty".
+        """
 
     def __init__(
         self,
@@ -541,11 +556,16 @@ class AttemptSummary(_message.Message):
         usage: _usage_pb2.Usage | None = ...,
         cost: _usage_pb2.Cost | None = ...,
         duration: _duration_pb2.Duration | None = ...,
+        dropped_options: _abc.Iterable[_builtins.str] | None = ...,
+        provider_trace: _builtins.str = ...,
+        provider_cost_nano_usd: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "duration", b"duration", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_provider_cost_nano_usd", b"_provider_cost_nano_usd", "cost", b"cost", "duration", b"duration", "provider_cost_nano_usd", b"provider_cost_nano_usd", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "continuation", b"continuation", "cost", b"cost", "duration", b"duration", "key_alias", b"key_alias", "model", b"model", "number", b"number", "outcome", b"outcome", "provider", b"provider", "reason", b"reason", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_provider_cost_nano_usd", b"_provider_cost_nano_usd", "cause", b"cause", "continuation", b"continuation", "cost", b"cost", "dropped_options", b"dropped_options", "duration", b"duration", "key_alias", b"key_alias", "model", b"model", "number", b"number", "outcome", b"outcome", "provider", b"provider", "provider_cost_nano_usd", b"provider_cost_nano_usd", "provider_trace", b"provider_trace", "reason", b"reason", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__provider_cost_nano_usd: _TypeAlias = _typing.Literal["provider_cost_nano_usd"]  # noqa: Y015
+    _WhichOneofArgType__provider_cost_nano_usd: _TypeAlias = _typing.Literal["_provider_cost_nano_usd", b"_provider_cost_nano_usd"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__provider_cost_nano_usd) -> _WhichOneofReturnType__provider_cost_nano_usd | None: ...
 
 Global___AttemptSummary: _TypeAlias = AttemptSummary  # noqa: Y015

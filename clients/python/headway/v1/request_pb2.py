@@ -27,7 +27,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from headway.v1 import message_pb2 as headway_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18headway/v1/request.proto\x12\nheadway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x18headway/v1/message.proto\"\xd4\x06\n\nCompletion\x12\r\n\x05model\x18\x01 \x01(\t\x12%\n\x08messages\x18\x02 \x03(\x0b\x32\x13.headway.v1.Message\x12\x17\n\nmax_tokens\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_p\x18\x0c \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04stop\x18\r \x03(\t\x12\x11\n\x04seed\x18\x0e \x01(\x03H\x03\x88\x01\x01\x12\x1d\n\x10presence_penalty\x18\x0f \x01(\x01H\x04\x88\x01\x01\x12\x1e\n\x11\x66requency_penalty\x18\x10 \x01(\x01H\x05\x88\x01\x01\x12\x1f\n\x05tools\x18\x14 \x03(\x0b\x32\x10.headway.v1.Tool\x12+\n\x0btool_choice\x18\x15 \x01(\x0b\x32\x16.headway.v1.ToolChoice\x12\x33\n\x0fresponse_format\x18\x16 \x01(\x0b\x32\x1a.headway.v1.ResponseFormat\x12(\n\treasoning\x18\x1e \x01(\x0b\x32\x15.headway.v1.Reasoning\x12&\n\x08priority\x18( \x01(\x0e\x32\x14.headway.v1.Priority\x12\x0e\n\x06\x63\x61ller\x18) \x01(\t\x12\x32\n\x06labels\x18* \x03(\x0b\x32\".headway.v1.Completion.LabelsEntry\x12\x33\n\x0fon_interruption\x18\x32 \x01(\x0e\x32\x1a.headway.v1.OnInterruption\x12\x1e\n\x11max_cost_nano_usd\x18\x33 \x01(\x03H\x06\x88\x01\x01\x12&\n\x05\x63\x61\x63he\x18\x34 \x01(\x0b\x32\x17.headway.v1.CachePolicy\x12\x31\n\x10provider_options\x18< \x01(\x0b\x32\x17.google.protobuf.Struct\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_max_tokensB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seedB\x13\n\x11_presence_penaltyB\x14\n\x12_frequency_penaltyB\x14\n\x12_max_cost_nano_usd\"f\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12+\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06strict\x18\x04 \x01(\x08\"R\n\nToolChoice\x12*\n\x04mode\x18\x01 \x01(\x0e\x32\x1a.headway.v1.ToolChoiceModeH\x00\x12\x0e\n\x04name\x18\x02 \x01(\tH\x00\x42\x08\n\x06\x63hoice\"\xac\x01\n\x0eResponseFormat\x12&\n\x04text\x18\x01 \x01(\x0b\x32\x16.headway.v1.TextFormatH\x00\x12\x33\n\x0bjson_object\x18\x02 \x01(\x0b\x32\x1c.headway.v1.JsonObjectFormatH\x00\x12\x33\n\x0bjson_schema\x18\x03 \x01(\x0b\x32\x1c.headway.v1.JsonSchemaFormatH\x00\x42\x08\n\x06\x66ormat\"\x0c\n\nTextFormat\"\x12\n\x10JsonObjectFormat\"Y\n\x10JsonSchemaFormat\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x06schema\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06strict\x18\x03 \x01(\x08\"\x8d\x01\n\tReasoning\x12-\n\x06\x65\x66\x66ort\x18\x01 \x01(\x0e\x32\x1b.headway.v1.ReasoningEffortH\x00\x12\x16\n\x0ctoken_budget\x18\x02 \x01(\x05H\x00\x12/\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32\x1d.headway.v1.ReasoningDeliveryB\x08\n\x06\x61mount\"Z\n\x0b\x43\x61\x63hePolicy\x12#\n\x04mode\x18\x01 \x01(\x0e\x32\x15.headway.v1.CacheMode\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*\x87\x01\n\x0eToolChoiceMode\x12 \n\x1cTOOL_CHOICE_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15TOOL_CHOICE_MODE_AUTO\x10\x01\x12\x19\n\x15TOOL_CHOICE_MODE_NONE\x10\x02\x12\x1d\n\x19TOOL_CHOICE_MODE_REQUIRED\x10\x03*\xba\x01\n\x0fReasoningEffort\x12 \n\x1cREASONING_EFFORT_UNSPECIFIED\x10\x00\x12\x19\n\x15REASONING_EFFORT_NONE\x10\x01\x12\x18\n\x14REASONING_EFFORT_LOW\x10\x02\x12\x1b\n\x17REASONING_EFFORT_MEDIUM\x10\x03\x12\x19\n\x15REASONING_EFFORT_HIGH\x10\x04\x12\x18\n\x14REASONING_EFFORT_MAX\x10\x05*w\n\x11ReasoningDelivery\x12\"\n\x1eREASONING_DELIVERY_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREASONING_DELIVERY_INCLUDE\x10\x01\x12\x1e\n\x1aREASONING_DELIVERY_EXCLUDE\x10\x02*g\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x12\n\x0ePRIORITY_BATCH\x10\x03*\x84\x01\n\x0eOnInterruption\x12\x1f\n\x1bON_INTERRUPTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16ON_INTERRUPTION_RESUME\x10\x01\x12\x1b\n\x17ON_INTERRUPTION_RESTART\x10\x02\x12\x18\n\x14ON_INTERRUPTION_FAIL\x10\x03*\x84\x01\n\tCacheMode\x12\x1a\n\x16\x43\x41\x43HE_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43\x41\x43HE_MODE_BYPASS\x10\x01\x12\x13\n\x0f\x43\x41\x43HE_MODE_READ\x10\x02\x12\x14\n\x10\x43\x41\x43HE_MODE_WRITE\x10\x03\x12\x19\n\x15\x43\x41\x43HE_MODE_READ_WRITE\x10\x04\x42`\n\x0e\x64\x65v.headway.v1B\x0cRequestProtoP\x01Z>github.com/headway-dev/headway/clients/go/headway/v1;headwayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18headway/v1/request.proto\x12\nheadway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x18headway/v1/message.proto\"\x81\x07\n\nCompletion\x12\r\n\x05model\x18\x01 \x01(\t\x12%\n\x08messages\x18\x02 \x03(\x0b\x32\x13.headway.v1.Message\x12\x17\n\nmax_tokens\x18\n \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_p\x18\x0c \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04stop\x18\r \x03(\t\x12\x11\n\x04seed\x18\x0e \x01(\x03H\x03\x88\x01\x01\x12\x1d\n\x10presence_penalty\x18\x0f \x01(\x01H\x04\x88\x01\x01\x12\x1e\n\x11\x66requency_penalty\x18\x10 \x01(\x01H\x05\x88\x01\x01\x12\x1f\n\x05tools\x18\x14 \x03(\x0b\x32\x10.headway.v1.Tool\x12+\n\x0btool_choice\x18\x15 \x01(\x0b\x32\x16.headway.v1.ToolChoice\x12\x33\n\x0fresponse_format\x18\x16 \x01(\x0b\x32\x1a.headway.v1.ResponseFormat\x12(\n\treasoning\x18\x1e \x01(\x0b\x32\x15.headway.v1.Reasoning\x12&\n\x08priority\x18( \x01(\x0e\x32\x14.headway.v1.Priority\x12\x0e\n\x06\x63\x61ller\x18) \x01(\t\x12\x32\n\x06labels\x18* \x03(\x0b\x32\".headway.v1.Completion.LabelsEntry\x12\x33\n\x0fon_interruption\x18\x32 \x01(\x0e\x32\x1a.headway.v1.OnInterruption\x12\x1e\n\x11max_cost_nano_usd\x18\x33 \x01(\x03H\x06\x88\x01\x01\x12&\n\x05\x63\x61\x63he\x18\x34 \x01(\x0b\x32\x17.headway.v1.CachePolicy\x12+\n\x08timeouts\x18\x35 \x01(\x0b\x32\x19.headway.v1.PhaseTimeouts\x12\x31\n\x10provider_options\x18< \x01(\x0b\x32\x17.google.protobuf.Struct\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_max_tokensB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seedB\x13\n\x11_presence_penaltyB\x14\n\x12_frequency_penaltyB\x14\n\x12_max_cost_nano_usd\"f\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12+\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06strict\x18\x04 \x01(\x08\"R\n\nToolChoice\x12*\n\x04mode\x18\x01 \x01(\x0e\x32\x1a.headway.v1.ToolChoiceModeH\x00\x12\x0e\n\x04name\x18\x02 \x01(\tH\x00\x42\x08\n\x06\x63hoice\"\xac\x01\n\x0eResponseFormat\x12&\n\x04text\x18\x01 \x01(\x0b\x32\x16.headway.v1.TextFormatH\x00\x12\x33\n\x0bjson_object\x18\x02 \x01(\x0b\x32\x1c.headway.v1.JsonObjectFormatH\x00\x12\x33\n\x0bjson_schema\x18\x03 \x01(\x0b\x32\x1c.headway.v1.JsonSchemaFormatH\x00\x42\x08\n\x06\x66ormat\"\x0c\n\nTextFormat\"\x12\n\x10JsonObjectFormat\"Y\n\x10JsonSchemaFormat\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x06schema\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06strict\x18\x03 \x01(\x08\"\x8d\x01\n\tReasoning\x12-\n\x06\x65\x66\x66ort\x18\x01 \x01(\x0e\x32\x1b.headway.v1.ReasoningEffortH\x00\x12\x16\n\x0ctoken_budget\x18\x02 \x01(\x05H\x00\x12/\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32\x1d.headway.v1.ReasoningDeliveryB\x08\n\x06\x61mount\"\xff\x02\n\rPhaseTimeouts\x12*\n\x07\x63onnect\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07headers\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0b\x66irst_event\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rreasoning_gap\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04turn\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nanswer_gap\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05total\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x10min_tokens_per_s\x18\x08 \x01(\x01H\x00\x88\x01\x01\x42\x13\n\x11_min_tokens_per_s\"Z\n\x0b\x43\x61\x63hePolicy\x12#\n\x04mode\x18\x01 \x01(\x0e\x32\x15.headway.v1.CacheMode\x12&\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*\x87\x01\n\x0eToolChoiceMode\x12 \n\x1cTOOL_CHOICE_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15TOOL_CHOICE_MODE_AUTO\x10\x01\x12\x19\n\x15TOOL_CHOICE_MODE_NONE\x10\x02\x12\x1d\n\x19TOOL_CHOICE_MODE_REQUIRED\x10\x03*\xba\x01\n\x0fReasoningEffort\x12 \n\x1cREASONING_EFFORT_UNSPECIFIED\x10\x00\x12\x19\n\x15REASONING_EFFORT_NONE\x10\x01\x12\x18\n\x14REASONING_EFFORT_LOW\x10\x02\x12\x1b\n\x17REASONING_EFFORT_MEDIUM\x10\x03\x12\x19\n\x15REASONING_EFFORT_HIGH\x10\x04\x12\x18\n\x14REASONING_EFFORT_MAX\x10\x05*w\n\x11ReasoningDelivery\x12\"\n\x1eREASONING_DELIVERY_UNSPECIFIED\x10\x00\x12\x1e\n\x1aREASONING_DELIVERY_INCLUDE\x10\x01\x12\x1e\n\x1aREASONING_DELIVERY_EXCLUDE\x10\x02*g\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x12\n\x0ePRIORITY_BATCH\x10\x03*\x84\x01\n\x0eOnInterruption\x12\x1f\n\x1bON_INTERRUPTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16ON_INTERRUPTION_RESUME\x10\x01\x12\x1b\n\x17ON_INTERRUPTION_RESTART\x10\x02\x12\x18\n\x14ON_INTERRUPTION_FAIL\x10\x03*\x84\x01\n\tCacheMode\x12\x1a\n\x16\x43\x41\x43HE_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43\x41\x43HE_MODE_BYPASS\x10\x01\x12\x13\n\x0f\x43\x41\x43HE_MODE_READ\x10\x02\x12\x14\n\x10\x43\x41\x43HE_MODE_WRITE\x10\x03\x12\x19\n\x15\x43\x41\x43HE_MODE_READ_WRITE\x10\x04\x42`\n\x0e\x64\x65v.headway.v1B\x0cRequestProtoP\x01Z>github.com/headway-dev/headway/clients/go/headway/v1;headwayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,36 +37,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.headway.v1B\014RequestProtoP\001Z>github.com/headway-dev/headway/clients/go/headway/v1;headwayv1'
   _globals['_COMPLETION_LABELSENTRY']._loaded_options = None
   _globals['_COMPLETION_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_TOOLCHOICEMODE']._serialized_start=1708
-  _globals['_TOOLCHOICEMODE']._serialized_end=1843
-  _globals['_REASONINGEFFORT']._serialized_start=1846
-  _globals['_REASONINGEFFORT']._serialized_end=2032
-  _globals['_REASONINGDELIVERY']._serialized_start=2034
-  _globals['_REASONINGDELIVERY']._serialized_end=2153
-  _globals['_PRIORITY']._serialized_start=2155
-  _globals['_PRIORITY']._serialized_end=2258
-  _globals['_ONINTERRUPTION']._serialized_start=2261
-  _globals['_ONINTERRUPTION']._serialized_end=2393
-  _globals['_CACHEMODE']._serialized_start=2396
-  _globals['_CACHEMODE']._serialized_end=2528
+  _globals['_TOOLCHOICEMODE']._serialized_start=2139
+  _globals['_TOOLCHOICEMODE']._serialized_end=2274
+  _globals['_REASONINGEFFORT']._serialized_start=2277
+  _globals['_REASONINGEFFORT']._serialized_end=2463
+  _globals['_REASONINGDELIVERY']._serialized_start=2465
+  _globals['_REASONINGDELIVERY']._serialized_end=2584
+  _globals['_PRIORITY']._serialized_start=2586
+  _globals['_PRIORITY']._serialized_end=2689
+  _globals['_ONINTERRUPTION']._serialized_start=2692
+  _globals['_ONINTERRUPTION']._serialized_end=2824
+  _globals['_CACHEMODE']._serialized_start=2827
+  _globals['_CACHEMODE']._serialized_end=2959
   _globals['_COMPLETION']._serialized_start=129
-  _globals['_COMPLETION']._serialized_end=981
-  _globals['_COMPLETION_LABELSENTRY']._serialized_start=821
-  _globals['_COMPLETION_LABELSENTRY']._serialized_end=866
-  _globals['_TOOL']._serialized_start=983
-  _globals['_TOOL']._serialized_end=1085
-  _globals['_TOOLCHOICE']._serialized_start=1087
-  _globals['_TOOLCHOICE']._serialized_end=1169
-  _globals['_RESPONSEFORMAT']._serialized_start=1172
-  _globals['_RESPONSEFORMAT']._serialized_end=1344
-  _globals['_TEXTFORMAT']._serialized_start=1346
-  _globals['_TEXTFORMAT']._serialized_end=1358
-  _globals['_JSONOBJECTFORMAT']._serialized_start=1360
-  _globals['_JSONOBJECTFORMAT']._serialized_end=1378
-  _globals['_JSONSCHEMAFORMAT']._serialized_start=1380
-  _globals['_JSONSCHEMAFORMAT']._serialized_end=1469
-  _globals['_REASONING']._serialized_start=1472
-  _globals['_REASONING']._serialized_end=1613
-  _globals['_CACHEPOLICY']._serialized_start=1615
-  _globals['_CACHEPOLICY']._serialized_end=1705
+  _globals['_COMPLETION']._serialized_end=1026
+  _globals['_COMPLETION_LABELSENTRY']._serialized_start=866
+  _globals['_COMPLETION_LABELSENTRY']._serialized_end=911
+  _globals['_TOOL']._serialized_start=1028
+  _globals['_TOOL']._serialized_end=1130
+  _globals['_TOOLCHOICE']._serialized_start=1132
+  _globals['_TOOLCHOICE']._serialized_end=1214
+  _globals['_RESPONSEFORMAT']._serialized_start=1217
+  _globals['_RESPONSEFORMAT']._serialized_end=1389
+  _globals['_TEXTFORMAT']._serialized_start=1391
+  _globals['_TEXTFORMAT']._serialized_end=1403
+  _globals['_JSONOBJECTFORMAT']._serialized_start=1405
+  _globals['_JSONOBJECTFORMAT']._serialized_end=1423
+  _globals['_JSONSCHEMAFORMAT']._serialized_start=1425
+  _globals['_JSONSCHEMAFORMAT']._serialized_end=1514
+  _globals['_REASONING']._serialized_start=1517
+  _globals['_REASONING']._serialized_end=1658
+  _globals['_PHASETIMEOUTS']._serialized_start=1661
+  _globals['_PHASETIMEOUTS']._serialized_end=2044
+  _globals['_CACHEPOLICY']._serialized_start=2046
+  _globals['_CACHEPOLICY']._serialized_end=2136
 # @@protoc_insertion_point(module_scope)

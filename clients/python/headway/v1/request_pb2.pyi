@@ -254,6 +254,7 @@ class Completion(_message.Message):
     ON_INTERRUPTION_FIELD_NUMBER: _builtins.int
     MAX_COST_NANO_USD_FIELD_NUMBER: _builtins.int
     CACHE_FIELD_NUMBER: _builtins.int
+    TIMEOUTS_FIELD_NUMBER: _builtins.int
     PROVIDER_OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A route's name, or "provider/model" for one target. Required. An unknown one is refused:
@@ -325,6 +326,10 @@ class Completion(_message.Message):
         """Whether a stored answer will do. Default: the route's setting."""
 
     @_builtins.property
+    def timeouts(self) -> Global___PhaseTimeouts:
+        """How long each phase of an attempt may last. Default: the model's, from the configuration."""
+
+    @_builtins.property
     def provider_options(self) -> _struct_pb2.Struct:
         """Fields passed to the provider verbatim, at the top of its request body, over what Headway would
         have written there. Headway checks nothing here; what the provider does not know it may refuse.
@@ -353,11 +358,12 @@ class Completion(_message.Message):
         on_interruption: Global___OnInterruption.ValueType = ...,
         max_cost_nano_usd: _builtins.int | None = ...,
         cache: Global___CachePolicy | None = ...,
+        timeouts: Global___PhaseTimeouts | None = ...,
         provider_options: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_max_cost_nano_usd", b"_max_cost_nano_usd", "_max_tokens", b"_max_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "cache", b"cache", "frequency_penalty", b"frequency_penalty", "max_cost_nano_usd", b"max_cost_nano_usd", "max_tokens", b"max_tokens", "presence_penalty", b"presence_penalty", "provider_options", b"provider_options", "reasoning", b"reasoning", "response_format", b"response_format", "seed", b"seed", "temperature", b"temperature", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_max_cost_nano_usd", b"_max_cost_nano_usd", "_max_tokens", b"_max_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "cache", b"cache", "frequency_penalty", b"frequency_penalty", "max_cost_nano_usd", b"max_cost_nano_usd", "max_tokens", b"max_tokens", "presence_penalty", b"presence_penalty", "provider_options", b"provider_options", "reasoning", b"reasoning", "response_format", b"response_format", "seed", b"seed", "temperature", b"temperature", "timeouts", b"timeouts", "tool_choice", b"tool_choice", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_max_cost_nano_usd", b"_max_cost_nano_usd", "_max_tokens", b"_max_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "cache", b"cache", "caller", b"caller", "frequency_penalty", b"frequency_penalty", "labels", b"labels", "max_cost_nano_usd", b"max_cost_nano_usd", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "on_interruption", b"on_interruption", "presence_penalty", b"presence_penalty", "priority", b"priority", "provider_options", b"provider_options", "reasoning", b"reasoning", "response_format", b"response_format", "seed", b"seed", "stop", b"stop", "temperature", b"temperature", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_max_cost_nano_usd", b"_max_cost_nano_usd", "_max_tokens", b"_max_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "cache", b"cache", "caller", b"caller", "frequency_penalty", b"frequency_penalty", "labels", b"labels", "max_cost_nano_usd", b"max_cost_nano_usd", "max_tokens", b"max_tokens", "messages", b"messages", "model", b"model", "on_interruption", b"on_interruption", "presence_penalty", b"presence_penalty", "priority", b"priority", "provider_options", b"provider_options", "reasoning", b"reasoning", "response_format", b"response_format", "seed", b"seed", "stop", b"stop", "temperature", b"temperature", "timeouts", b"timeouts", "tool_choice", b"tool_choice", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__frequency_penalty: _TypeAlias = _typing.Literal["frequency_penalty"]  # noqa: Y015
     _WhichOneofArgType__frequency_penalty: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty"]  # noqa: Y015
@@ -593,6 +599,77 @@ class Reasoning(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_amount) -> _WhichOneofReturnType_amount | None: ...
 
 Global___Reasoning: _TypeAlias = Reasoning  # noqa: Y015
+
+@_typing.final
+class PhaseTimeouts(_message.Message):
+    """How long each phase of an attempt may last before it is given up and the next one begins. What is
+    absent stays as configured; all must be positive. Keep-alives of the provider do not count as
+    progress. The deadline of the call bounds everything besides.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONNECT_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    FIRST_EVENT_FIELD_NUMBER: _builtins.int
+    REASONING_GAP_FIELD_NUMBER: _builtins.int
+    TURN_FIELD_NUMBER: _builtins.int
+    ANSWER_GAP_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MIN_TOKENS_PER_S_FIELD_NUMBER: _builtins.int
+    min_tokens_per_s: _builtins.float
+    """The fewest tokens per second, measured over a window of the configured length, before an attempt
+    is given up while another target is there. 0 switches the floor off.
+    """
+    @_builtins.property
+    def connect(self) -> _duration_pb2.Duration:
+        """Until the connection stands."""
+
+    @_builtins.property
+    def headers(self) -> _duration_pb2.Duration:
+        """From sending the request until the response's headers."""
+
+    @_builtins.property
+    def first_event(self) -> _duration_pb2.Duration:
+        """From sending the request until the first reasoning, answer or tool call."""
+
+    @_builtins.property
+    def reasoning_gap(self) -> _duration_pb2.Duration:
+        """Between two pieces of reasoning."""
+
+    @_builtins.property
+    def turn(self) -> _duration_pb2.Duration:
+        """From the last piece of reasoning until the first of the answer."""
+
+    @_builtins.property
+    def answer_gap(self) -> _duration_pb2.Duration:
+        """Between two pieces of the answer."""
+
+    @_builtins.property
+    def total(self) -> _duration_pb2.Duration:
+        """The whole attempt."""
+
+    def __init__(
+        self,
+        *,
+        connect: _duration_pb2.Duration | None = ...,
+        headers: _duration_pb2.Duration | None = ...,
+        first_event: _duration_pb2.Duration | None = ...,
+        reasoning_gap: _duration_pb2.Duration | None = ...,
+        turn: _duration_pb2.Duration | None = ...,
+        answer_gap: _duration_pb2.Duration | None = ...,
+        total: _duration_pb2.Duration | None = ...,
+        min_tokens_per_s: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_tokens_per_s", b"_min_tokens_per_s", "answer_gap", b"answer_gap", "connect", b"connect", "first_event", b"first_event", "headers", b"headers", "min_tokens_per_s", b"min_tokens_per_s", "reasoning_gap", b"reasoning_gap", "total", b"total", "turn", b"turn"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_tokens_per_s", b"_min_tokens_per_s", "answer_gap", b"answer_gap", "connect", b"connect", "first_event", b"first_event", "headers", b"headers", "min_tokens_per_s", b"min_tokens_per_s", "reasoning_gap", b"reasoning_gap", "total", b"total", "turn", b"turn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_tokens_per_s: _TypeAlias = _typing.Literal["min_tokens_per_s"]  # noqa: Y015
+    _WhichOneofArgType__min_tokens_per_s: _TypeAlias = _typing.Literal["_min_tokens_per_s", b"_min_tokens_per_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_tokens_per_s) -> _WhichOneofReturnType__min_tokens_per_s | None: ...
+
+Global___PhaseTimeouts: _TypeAlias = PhaseTimeouts  # noqa: Y015
 
 @_typing.final
 class CachePolicy(_message.Message):

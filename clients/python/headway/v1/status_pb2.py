@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17headway/v1/status.proto\x12\nheadway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x03\n\x0c\x44\x61\x65monStatus\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x02 \x01(\t\x12+\n\x07started\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.headway.v1.ServingState\x12(\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x18.headway.v1.ConfigStatus\x12&\n\x05store\x18\x06 \x01(\x0b\x32\x17.headway.v1.StoreStatus\x12)\n\x07targets\x18\x07 \x03(\x0b\x32\x18.headway.v1.TargetStatus\x12#\n\x04keys\x18\x08 \x03(\x0b\x32\x15.headway.v1.KeyStatus\x12)\n\x07\x62uckets\x18\t \x03(\x0b\x32\x18.headway.v1.BucketStatus\x12+\n\x08\x62reakers\x18\n \x03(\x0b\x32\x19.headway.v1.BreakerStatus\x12\'\n\x06queues\x18\x0b \x03(\x0b\x32\x17.headway.v1.QueueStatus\x12*\n\x07streams\x18\x0c \x01(\x0b\x32\x19.headway.v1.StreamsStatus\"C\n\x06NotNow\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x01\n\x0c\x43onfigStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12*\n\x06loaded\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06\x65rrors\x18\x03 \x03(\x0b\x32\x17.headway.v1.ConfigError\x12+\n\x07refused\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x0b\x43onfigError\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x91\x01\n\x0bStoreStatus\x12#\n\x04mode\x18\x01 \x01(\x0e\x32\x15.headway.v1.StoreMode\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05share\x18\x03 \x01(\x01\x12#\n\x07not_now\x18\x04 \x01(\x0b\x32\x12.headway.v1.NotNow\"w\n\x0cTargetStatus\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06routes\x18\x03 \x03(\t\x12#\n\x07not_now\x18\x04 \x01(\x0b\x32\x12.headway.v1.NotNow\x12\x11\n\tin_flight\x18\x05 \x01(\x05\"\xba\x01\n\tKeyStatus\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\r\n\x05\x61lias\x18\x03 \x01(\t\x12#\n\x07not_now\x18\x04 \x01(\x0b\x32\x12.headway.v1.NotNow\x12\x11\n\tin_flight\x18\x05 \x01(\x05\x12-\n\tlast_used\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0clast_failure\x18\x07 \x01(\t\"\x8f\x02\n\x0c\x42ucketStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\tdimension\x18\x02 \x01(\x0e\x32\x1b.headway.v1.BucketDimension\x12\r\n\x05limit\x18\x03 \x01(\x03\x12&\n\x03per\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x62urst\x18\x05 \x01(\x03\x12(\n\x06source\x18\x06 \x01(\x0e\x32\x18.headway.v1.BucketSource\x12\x10\n\x08\x66ree_now\x18\x07 \x01(\x03\x12\x30\n\x0cnext_free_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07waiting\x18\t \x01(\x05\"\xa6\x01\n\rBreakerStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.headway.v1.BreakerState\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x05\x12#\n\x07not_now\x18\x05 \x01(\x0b\x32\x12.headway.v1.NotNow\"\xa0\x01\n\x0bQueueStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x05\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\x30\n\roldest_waited\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rexpected_wait\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"V\n\rStreamsStatus\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x05\x12\x0f\n\x07waiting\x18\x02 \x01(\x05\x12\x12\n\nreplayable\x18\x03 \x01(\x05\x12\x10\n\x08requests\x18\x04 \x01(\x03*\x80\x01\n\x0cServingState\x12\x1d\n\x19SERVING_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SERVING_STATE_STARTING\x10\x01\x12\x19\n\x15SERVING_STATE_SERVING\x10\x02\x12\x1a\n\x16SERVING_STATE_DRAINING\x10\x03*o\n\tStoreMode\x12\x1a\n\x16STORE_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11STORE_MODE_MEMORY\x10\x01\x12\x14\n\x10STORE_MODE_REDIS\x10\x02\x12\x19\n\x15STORE_MODE_REDIS_LOST\x10\x03*\xd8\x01\n\x0f\x42ucketDimension\x12 \n\x1c\x42UCKET_DIMENSION_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x42UCKET_DIMENSION_REQUESTS\x10\x01\x12\x1b\n\x17\x42UCKET_DIMENSION_TOKENS\x10\x02\x12!\n\x1d\x42UCKET_DIMENSION_INPUT_TOKENS\x10\x03\x12\"\n\x1e\x42UCKET_DIMENSION_OUTPUT_TOKENS\x10\x04\x12 \n\x1c\x42UCKET_DIMENSION_CONCURRENCY\x10\x05*b\n\x0c\x42ucketSource\x12\x1d\n\x19\x42UCKET_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42UCKET_SOURCE_CONFIG\x10\x01\x12\x19\n\x15\x42UCKET_SOURCE_LEARNED\x10\x02*|\n\x0c\x42reakerState\x12\x1d\n\x19\x42REAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42REAKER_STATE_CLOSED\x10\x01\x12\x16\n\x12\x42REAKER_STATE_OPEN\x10\x02\x12\x1b\n\x17\x42REAKER_STATE_HALF_OPEN\x10\x03\x42_\n\x0e\x64\x65v.headway.v1B\x0bStatusProtoP\x01Z>github.com/headway-dev/headway/clients/go/headway/v1;headwayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17headway/v1/status.proto\x12\nheadway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x04\n\x0c\x44\x61\x65monStatus\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x02 \x01(\t\x12+\n\x07started\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05state\x18\x04 \x01(\x0e\x32\x18.headway.v1.ServingState\x12(\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x18.headway.v1.ConfigStatus\x12&\n\x05store\x18\x06 \x01(\x0b\x32\x17.headway.v1.StoreStatus\x12)\n\x07targets\x18\x07 \x03(\x0b\x32\x18.headway.v1.TargetStatus\x12#\n\x04keys\x18\x08 \x03(\x0b\x32\x15.headway.v1.KeyStatus\x12)\n\x07\x62uckets\x18\t \x03(\x0b\x32\x18.headway.v1.BucketStatus\x12+\n\x08\x62reakers\x18\n \x03(\x0b\x32\x19.headway.v1.BreakerStatus\x12\'\n\x06queues\x18\x0b \x03(\x0b\x32\x17.headway.v1.QueueStatus\x12*\n\x07streams\x18\x0c \x01(\x0b\x32\x19.headway.v1.StreamsStatus\x12(\n\x06ledger\x18\r \x01(\x0b\x32\x18.headway.v1.LedgerStatus\x12.\n\ttelemetry\x18\x0e \x01(\x0b\x32\x1b.headway.v1.TelemetryStatus\x12)\n\x07\x62udgets\x18\x0f \x03(\x0b\x32\x18.headway.v1.BudgetStatus\"C\n\x06NotNow\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x01\n\x0c\x43onfigStatus\x12\x0f\n\x07version\x18\x01 \x01(\t\x12*\n\x06loaded\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06\x65rrors\x18\x03 \x03(\x0b\x32\x17.headway.v1.ConfigError\x12+\n\x07refused\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x0b\x43onfigError\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x91\x01\n\x0bStoreStatus\x12#\n\x04mode\x18\x01 \x01(\x0e\x32\x15.headway.v1.StoreMode\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05share\x18\x03 \x01(\x01\x12#\n\x07not_now\x18\x04 \x01(\x0b\x32\x12.headway.v1.NotNow\"w\n\x0cTargetStatus\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06routes\x18\x03 \x03(\t\x12#\n\x07not_now\x18\x04 \x01(\x0b\x32\x12.headway.v1.NotNow\x12\x11\n\tin_flight\x18\x05 \x01(\x05\"\xd1\x01\n\tKeyStatus\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\r\n\x05\x61lias\x18\x03 \x01(\t\x12#\n\x07not_now\x18\x04 \x01(\x0b\x32\x12.headway.v1.NotNow\x12\x11\n\tin_flight\x18\x05 \x01(\x05\x12-\n\tlast_used\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0clast_failure\x18\x07 \x01(\t\x12\x15\n\rsame_owner_as\x18\x08 \x03(\t\"\xdc\x02\n\x0c\x42ucketStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\tdimension\x18\x02 \x01(\x0e\x32\x1b.headway.v1.BucketDimension\x12\r\n\x05limit\x18\x03 \x01(\x03\x12&\n\x03per\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x62urst\x18\x05 \x01(\x03\x12(\n\x06source\x18\x06 \x01(\x0e\x32\x18.headway.v1.BucketSource\x12\x10\n\x08\x66ree_now\x18\x07 \x01(\x03\x12\x30\n\x0cnext_free_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07waiting\x18\t \x01(\x05\x12\x18\n\x10\x63onfigured_limit\x18\n \x01(\x03\x12\x31\n\rlearned_until\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa6\x01\n\rBreakerStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.headway.v1.BreakerState\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x05\x12#\n\x07not_now\x18\x05 \x01(\x0b\x32\x12.headway.v1.NotNow\"\xcc\x01\n\x0bQueueStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x05\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\x30\n\roldest_waited\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rexpected_wait\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63\x61llers\x18\x06 \x03(\x0b\x32\x19.headway.v1.CallerWaiting\"0\n\rCallerWaiting\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x05\"x\n\rStreamsStatus\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x05\x12\x0f\n\x07waiting\x18\x02 \x01(\x05\x12\x12\n\nreplayable\x18\x03 \x01(\x05\x12\x10\n\x08requests\x18\x04 \x01(\x03\x12\x0c\n\x04shed\x18\x05 \x01(\x03\x12\x12\n\nkept_bytes\x18\x06 \x01(\x03\"U\n\x0cLedgerStatus\x12\x0f\n\x07written\x18\x01 \x01(\x03\x12\x0f\n\x07pending\x18\x02 \x01(\x05\x12#\n\x07not_now\x18\x03 \x01(\x0b\x32\x12.headway.v1.NotNow\"g\n\x0fTelemetryStatus\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\x0c\n\x04sent\x18\x02 \x01(\x03\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x03\x12#\n\x07not_now\x18\x04 \x01(\x0b\x32\x12.headway.v1.NotNow\"\xb3\x01\n\x0c\x42udgetStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12(\n\x06window\x18\x03 \x01(\x0e\x32\x18.headway.v1.BudgetWindow\x12\x16\n\x0elimit_nano_usd\x18\x04 \x01(\x03\x12\x16\n\x0espent_nano_usd\x18\x05 \x01(\x03\x12*\n\x06resets\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x80\x01\n\x0cServingState\x12\x1d\n\x19SERVING_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SERVING_STATE_STARTING\x10\x01\x12\x19\n\x15SERVING_STATE_SERVING\x10\x02\x12\x1a\n\x16SERVING_STATE_DRAINING\x10\x03*o\n\tStoreMode\x12\x1a\n\x16STORE_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11STORE_MODE_MEMORY\x10\x01\x12\x14\n\x10STORE_MODE_REDIS\x10\x02\x12\x19\n\x15STORE_MODE_REDIS_LOST\x10\x03*\xd8\x01\n\x0f\x42ucketDimension\x12 \n\x1c\x42UCKET_DIMENSION_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x42UCKET_DIMENSION_REQUESTS\x10\x01\x12\x1b\n\x17\x42UCKET_DIMENSION_TOKENS\x10\x02\x12!\n\x1d\x42UCKET_DIMENSION_INPUT_TOKENS\x10\x03\x12\"\n\x1e\x42UCKET_DIMENSION_OUTPUT_TOKENS\x10\x04\x12 \n\x1c\x42UCKET_DIMENSION_CONCURRENCY\x10\x05*b\n\x0c\x42ucketSource\x12\x1d\n\x19\x42UCKET_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42UCKET_SOURCE_CONFIG\x10\x01\x12\x19\n\x15\x42UCKET_SOURCE_LEARNED\x10\x02*|\n\x0c\x42reakerState\x12\x1d\n\x19\x42REAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42REAKER_STATE_CLOSED\x10\x01\x12\x16\n\x12\x42REAKER_STATE_OPEN\x10\x02\x12\x1b\n\x17\x42REAKER_STATE_HALF_OPEN\x10\x03*u\n\x0c\x42udgetWindow\x12\x1d\n\x19\x42UDGET_WINDOW_UNSPECIFIED\x10\x00\x12\x16\n\x12\x42UDGET_WINDOW_HOUR\x10\x01\x12\x15\n\x11\x42UDGET_WINDOW_DAY\x10\x02\x12\x17\n\x13\x42UDGET_WINDOW_MONTH\x10\x03\x42_\n\x0e\x64\x65v.headway.v1B\x0bStatusProtoP\x01Z>github.com/headway-dev/headway/clients/go/headway/v1;headwayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,36 +34,46 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'headway.v1.status_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.headway.v1B\013StatusProtoP\001Z>github.com/headway-dev/headway/clients/go/headway/v1;headwayv1'
-  _globals['_SERVINGSTATE']._serialized_start=2033
-  _globals['_SERVINGSTATE']._serialized_end=2161
-  _globals['_STOREMODE']._serialized_start=2163
-  _globals['_STOREMODE']._serialized_end=2274
-  _globals['_BUCKETDIMENSION']._serialized_start=2277
-  _globals['_BUCKETDIMENSION']._serialized_end=2493
-  _globals['_BUCKETSOURCE']._serialized_start=2495
-  _globals['_BUCKETSOURCE']._serialized_end=2593
-  _globals['_BREAKERSTATE']._serialized_start=2595
-  _globals['_BREAKERSTATE']._serialized_end=2719
+  _globals['_SERVINGSTATE']._serialized_start=2768
+  _globals['_SERVINGSTATE']._serialized_end=2896
+  _globals['_STOREMODE']._serialized_start=2898
+  _globals['_STOREMODE']._serialized_end=3009
+  _globals['_BUCKETDIMENSION']._serialized_start=3012
+  _globals['_BUCKETDIMENSION']._serialized_end=3228
+  _globals['_BUCKETSOURCE']._serialized_start=3230
+  _globals['_BUCKETSOURCE']._serialized_end=3328
+  _globals['_BREAKERSTATE']._serialized_start=3330
+  _globals['_BREAKERSTATE']._serialized_end=3454
+  _globals['_BUDGETWINDOW']._serialized_start=3456
+  _globals['_BUDGETWINDOW']._serialized_end=3573
   _globals['_DAEMONSTATUS']._serialized_start=105
-  _globals['_DAEMONSTATUS']._serialized_end=599
-  _globals['_NOTNOW']._serialized_start=601
-  _globals['_NOTNOW']._serialized_end=668
-  _globals['_CONFIGSTATUS']._serialized_start=671
-  _globals['_CONFIGSTATUS']._serialized_end=832
-  _globals['_CONFIGERROR']._serialized_start=834
-  _globals['_CONFIGERROR']._serialized_end=878
-  _globals['_STORESTATUS']._serialized_start=881
-  _globals['_STORESTATUS']._serialized_end=1026
-  _globals['_TARGETSTATUS']._serialized_start=1028
-  _globals['_TARGETSTATUS']._serialized_end=1147
-  _globals['_KEYSTATUS']._serialized_start=1150
-  _globals['_KEYSTATUS']._serialized_end=1336
-  _globals['_BUCKETSTATUS']._serialized_start=1339
-  _globals['_BUCKETSTATUS']._serialized_end=1610
-  _globals['_BREAKERSTATUS']._serialized_start=1613
-  _globals['_BREAKERSTATUS']._serialized_end=1779
-  _globals['_QUEUESTATUS']._serialized_start=1782
-  _globals['_QUEUESTATUS']._serialized_end=1942
-  _globals['_STREAMSSTATUS']._serialized_start=1944
-  _globals['_STREAMSSTATUS']._serialized_end=2030
+  _globals['_DAEMONSTATUS']._serialized_end=732
+  _globals['_NOTNOW']._serialized_start=734
+  _globals['_NOTNOW']._serialized_end=801
+  _globals['_CONFIGSTATUS']._serialized_start=804
+  _globals['_CONFIGSTATUS']._serialized_end=965
+  _globals['_CONFIGERROR']._serialized_start=967
+  _globals['_CONFIGERROR']._serialized_end=1011
+  _globals['_STORESTATUS']._serialized_start=1014
+  _globals['_STORESTATUS']._serialized_end=1159
+  _globals['_TARGETSTATUS']._serialized_start=1161
+  _globals['_TARGETSTATUS']._serialized_end=1280
+  _globals['_KEYSTATUS']._serialized_start=1283
+  _globals['_KEYSTATUS']._serialized_end=1492
+  _globals['_BUCKETSTATUS']._serialized_start=1495
+  _globals['_BUCKETSTATUS']._serialized_end=1843
+  _globals['_BREAKERSTATUS']._serialized_start=1846
+  _globals['_BREAKERSTATUS']._serialized_end=2012
+  _globals['_QUEUESTATUS']._serialized_start=2015
+  _globals['_QUEUESTATUS']._serialized_end=2219
+  _globals['_CALLERWAITING']._serialized_start=2221
+  _globals['_CALLERWAITING']._serialized_end=2269
+  _globals['_STREAMSSTATUS']._serialized_start=2271
+  _globals['_STREAMSSTATUS']._serialized_end=2391
+  _globals['_LEDGERSTATUS']._serialized_start=2393
+  _globals['_LEDGERSTATUS']._serialized_end=2478
+  _globals['_TELEMETRYSTATUS']._serialized_start=2480
+  _globals['_TELEMETRYSTATUS']._serialized_end=2583
+  _globals['_BUDGETSTATUS']._serialized_start=2586
+  _globals['_BUDGETSTATUS']._serialized_end=2765
 # @@protoc_insertion_point(module_scope)

@@ -165,6 +165,34 @@ BREAKER_STATE_HALF_OPEN: BreakerState.ValueType  # 3
 """One probe passes."""
 Global___BreakerState: _TypeAlias = BreakerState  # noqa: Y015
 
+class _BudgetWindow:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BudgetWindowEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BudgetWindow.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BUDGET_WINDOW_UNSPECIFIED: _BudgetWindow.ValueType  # 0
+    """Not set. Never sent."""
+    BUDGET_WINDOW_HOUR: _BudgetWindow.ValueType  # 1
+    """From minute 0 to the next."""
+    BUDGET_WINDOW_DAY: _BudgetWindow.ValueType  # 2
+    """From midnight to midnight."""
+    BUDGET_WINDOW_MONTH: _BudgetWindow.ValueType  # 3
+    """From the first of the month."""
+
+class BudgetWindow(_BudgetWindow, metaclass=_BudgetWindowEnumTypeWrapper):
+    """The calendar window of a budget, in its time zone."""
+
+BUDGET_WINDOW_UNSPECIFIED: BudgetWindow.ValueType  # 0
+"""Not set. Never sent."""
+BUDGET_WINDOW_HOUR: BudgetWindow.ValueType  # 1
+"""From minute 0 to the next."""
+BUDGET_WINDOW_DAY: BudgetWindow.ValueType  # 2
+"""From midnight to midnight."""
+BUDGET_WINDOW_MONTH: BudgetWindow.ValueType  # 3
+"""From the first of the month."""
+Global___BudgetWindow: _TypeAlias = BudgetWindow  # noqa: Y015
+
 @_typing.final
 class DaemonStatus(_message.Message):
     """The state of a daemon at one moment. It holds names and numbers only: no key, no prompt, no
@@ -185,6 +213,9 @@ class DaemonStatus(_message.Message):
     BREAKERS_FIELD_NUMBER: _builtins.int
     QUEUES_FIELD_NUMBER: _builtins.int
     STREAMS_FIELD_NUMBER: _builtins.int
+    LEDGER_FIELD_NUMBER: _builtins.int
+    TELEMETRY_FIELD_NUMBER: _builtins.int
+    BUDGETS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The daemon's version."""
     state: Global___ServingState.ValueType
@@ -229,6 +260,18 @@ class DaemonStatus(_message.Message):
     def streams(self) -> Global___StreamsStatus:
         """The requests in flight."""
 
+    @_builtins.property
+    def ledger(self) -> Global___LedgerStatus:
+        """The ledger. What every attempt cost is written there."""
+
+    @_builtins.property
+    def telemetry(self) -> Global___TelemetryStatus:
+        """Traces and metrics on their way to the collector."""
+
+    @_builtins.property
+    def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetStatus]:
+        """Every budget that a caller or label has."""
+
     def __init__(
         self,
         *,
@@ -244,10 +287,13 @@ class DaemonStatus(_message.Message):
         breakers: _abc.Iterable[Global___BreakerStatus] | None = ...,
         queues: _abc.Iterable[Global___QueueStatus] | None = ...,
         streams: Global___StreamsStatus | None = ...,
+        ledger: Global___LedgerStatus | None = ...,
+        telemetry: Global___TelemetryStatus | None = ...,
+        budgets: _abc.Iterable[Global___BudgetStatus] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "started", b"started", "store", b"store", "streams", b"streams", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "ledger", b"ledger", "started", b"started", "store", b"store", "streams", b"streams", "telemetry", b"telemetry", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["breakers", b"breakers", "buckets", b"buckets", "config", b"config", "keys", b"keys", "queues", b"queues", "started", b"started", "state", b"state", "store", b"store", "streams", b"streams", "targets", b"targets", "time", b"time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breakers", b"breakers", "buckets", b"buckets", "budgets", b"budgets", "config", b"config", "keys", b"keys", "ledger", b"ledger", "queues", b"queues", "started", b"started", "state", b"state", "store", b"store", "streams", b"streams", "targets", b"targets", "telemetry", b"telemetry", "time", b"time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -444,6 +490,7 @@ class KeyStatus(_message.Message):
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
     LAST_USED_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    SAME_OWNER_AS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """Provider, by its name in the configuration."""
     account: _builtins.str
@@ -462,6 +509,12 @@ class KeyStatus(_message.Message):
     def last_used(self) -> _timestamp_pb2.Timestamp:
         """When it was last used. Absent: never."""
 
+    @_builtins.property
+    def same_owner_as(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other keys, by alias, that the provider says belong to the same owner: they share one quota,
+        and their buckets are merged.
+        """
+
     def __init__(
         self,
         *,
@@ -472,10 +525,11 @@ class KeyStatus(_message.Message):
         in_flight: _builtins.int = ...,
         last_used: _timestamp_pb2.Timestamp | None = ...,
         last_failure: _builtins.str = ...,
+        same_owner_as: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_used", b"last_used", "not_now", b"not_now"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "alias", b"alias", "in_flight", b"in_flight", "last_failure", b"last_failure", "last_used", b"last_used", "not_now", b"not_now", "provider", b"provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "alias", b"alias", "in_flight", b"in_flight", "last_failure", b"last_failure", "last_used", b"last_used", "not_now", b"not_now", "provider", b"provider", "same_owner_as", b"same_owner_as"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -496,6 +550,8 @@ class BucketStatus(_message.Message):
     FREE_NOW_FIELD_NUMBER: _builtins.int
     NEXT_FREE_AT_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
+    CONFIGURED_LIMIT_FIELD_NUMBER: _builtins.int
+    LEARNED_UNTIL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Names it, such as "deepseek/team-a/a1/requests". Stable while the configuration is."""
     dimension: Global___BucketDimension.ValueType
@@ -510,6 +566,8 @@ class BucketStatus(_message.Message):
     """How much could be taken now. Negative while a debt from a low estimate is being worked off."""
     waiting: _builtins.int
     """Requests that wait for it."""
+    configured_limit: _builtins.int
+    """The limit that the configuration names, where `limit` was learned to be lower. 0: the same."""
     @_builtins.property
     def per(self) -> _duration_pb2.Duration:
         """The window. Absent for CONCURRENCY."""
@@ -517,6 +575,10 @@ class BucketStatus(_message.Message):
     @_builtins.property
     def next_free_at(self) -> _timestamp_pb2.Timestamp:
         """From when the smallest request could be served. Absent if now."""
+
+    @_builtins.property
+    def learned_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when a learned limit holds. Absent: until the provider says otherwise, or not learned."""
 
     def __init__(
         self,
@@ -530,10 +592,12 @@ class BucketStatus(_message.Message):
         free_now: _builtins.int = ...,
         next_free_at: _timestamp_pb2.Timestamp | None = ...,
         waiting: _builtins.int = ...,
+        configured_limit: _builtins.int = ...,
+        learned_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["next_free_at", b"next_free_at", "per", b"per"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["learned_until", b"learned_until", "next_free_at", b"next_free_at", "per", b"per"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst", b"burst", "dimension", b"dimension", "free_now", b"free_now", "id", b"id", "limit", b"limit", "next_free_at", b"next_free_at", "per", b"per", "source", b"source", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["burst", b"burst", "configured_limit", b"configured_limit", "dimension", b"dimension", "free_now", b"free_now", "id", b"id", "learned_until", b"learned_until", "limit", b"limit", "next_free_at", b"next_free_at", "per", b"per", "source", b"source", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -592,6 +656,7 @@ class QueueStatus(_message.Message):
     CAPACITY_FIELD_NUMBER: _builtins.int
     OLDEST_WAITED_FIELD_NUMBER: _builtins.int
     EXPECTED_WAIT_FIELD_NUMBER: _builtins.int
+    CALLERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Names it: the route or target it serves."""
     waiting: _builtins.int
@@ -606,6 +671,10 @@ class QueueStatus(_message.Message):
     def expected_wait(self) -> _duration_pb2.Duration:
         """How long one that came now would wait, by estimate. Absent if not at all."""
 
+    @_builtins.property
+    def callers(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallerWaiting]:
+        """Who waits in it, the most first; at most 100 callers."""
+
     def __init__(
         self,
         *,
@@ -614,14 +683,41 @@ class QueueStatus(_message.Message):
         capacity: _builtins.int = ...,
         oldest_waited: _duration_pb2.Duration | None = ...,
         expected_wait: _duration_pb2.Duration | None = ...,
+        callers: _abc.Iterable[Global___CallerWaiting] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expected_wait", b"expected_wait", "oldest_waited", b"oldest_waited"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "expected_wait", b"expected_wait", "id", b"id", "oldest_waited", b"oldest_waited", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers", b"callers", "capacity", b"capacity", "expected_wait", b"expected_wait", "id", b"id", "oldest_waited", b"oldest_waited", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueueStatus: _TypeAlias = QueueStatus  # noqa: Y015
+
+@_typing.final
+class CallerWaiting(_message.Message):
+    """How many requests of one caller wait in a queue."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    caller: _builtins.str
+    """The caller, as it names itself. Empty: those that give no name."""
+    waiting: _builtins.int
+    """Its requests in the queue."""
+    def __init__(
+        self,
+        *,
+        caller: _builtins.str = ...,
+        waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallerWaiting: _TypeAlias = CallerWaiting  # noqa: Y015
 
 @_typing.final
 class StreamsStatus(_message.Message):
@@ -633,6 +729,8 @@ class StreamsStatus(_message.Message):
     WAITING_FIELD_NUMBER: _builtins.int
     REPLAYABLE_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
+    SHED_FIELD_NUMBER: _builtins.int
+    KEPT_BYTES_FIELD_NUMBER: _builtins.int
     active: _builtins.int
     """All of them."""
     waiting: _builtins.int
@@ -641,6 +739,10 @@ class StreamsStatus(_message.Message):
     """Finished ones that can still be replayed."""
     requests: _builtins.int
     """Requests since start."""
+    shed: _builtins.int
+    """Requests refused since start because there was no room for them: QUEUE_FULL."""
+    kept_bytes: _builtins.int
+    """Bytes of text kept for streams that run or can be replayed."""
     def __init__(
         self,
         *,
@@ -648,11 +750,125 @@ class StreamsStatus(_message.Message):
         waiting: _builtins.int = ...,
         replayable: _builtins.int = ...,
         requests: _builtins.int = ...,
+        shed: _builtins.int = ...,
+        kept_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "replayable", b"replayable", "requests", b"requests", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "kept_bytes", b"kept_bytes", "replayable", b"replayable", "requests", b"requests", "shed", b"shed", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StreamsStatus: _TypeAlias = StreamsStatus  # noqa: Y015
+
+@_typing.final
+class LedgerStatus(_message.Message):
+    """The ledger's state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WRITTEN_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    NOT_NOW_FIELD_NUMBER: _builtins.int
+    written: _builtins.int
+    """Entries written since start."""
+    pending: _builtins.int
+    """Entries on their way to the file."""
+    @_builtins.property
+    def not_now(self) -> Global___NotNow:
+        """What stands in its way: a full disk, a file that cannot be written. Entries then wait in memory."""
+
+    def __init__(
+        self,
+        *,
+        written: _builtins.int = ...,
+        pending: _builtins.int = ...,
+        not_now: Global___NotNow | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["not_now", b"not_now"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_now", b"not_now", "pending", b"pending", "written", b"written"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LedgerStatus: _TypeAlias = LedgerStatus  # noqa: Y015
+
+@_typing.final
+class TelemetryStatus(_message.Message):
+    """The exporter's state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    NOT_NOW_FIELD_NUMBER: _builtins.int
+    endpoint: _builtins.str
+    """Where traces and metrics go. Empty: nowhere."""
+    sent: _builtins.int
+    """Spans sent since start."""
+    dropped: _builtins.int
+    """Spans lost since start, because the collector did not take them in time."""
+    @_builtins.property
+    def not_now(self) -> Global___NotNow:
+        """What stands in its way: a collector that does not answer."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: _builtins.str = ...,
+        sent: _builtins.int = ...,
+        dropped: _builtins.int = ...,
+        not_now: Global___NotNow | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["not_now", b"not_now"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "endpoint", b"endpoint", "not_now", b"not_now", "sent", b"sent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TelemetryStatus: _TypeAlias = TelemetryStatus  # noqa: Y015
+
+@_typing.final
+class BudgetStatus(_message.Message):
+    """What a caller, or a label, may spend in a calendar window, and what it has spent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    LIMIT_NANO_USD_FIELD_NUMBER: _builtins.int
+    SPENT_NANO_USD_FIELD_NUMBER: _builtins.int
+    RESETS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Names it, as in the configuration."""
+    subject: _builtins.str
+    """Whose it is: a caller's name, or "label=value"."""
+    window: Global___BudgetWindow.ValueType
+    """The window."""
+    limit_nano_usd: _builtins.int
+    """What may be spent in it, in nano-dollars."""
+    spent_nano_usd: _builtins.int
+    """What was spent, and is reserved by running requests, in nano-dollars."""
+    @_builtins.property
+    def resets(self) -> _timestamp_pb2.Timestamp:
+        """When the window ends and it begins anew at 0."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        window: Global___BudgetWindow.ValueType = ...,
+        limit_nano_usd: _builtins.int = ...,
+        spent_nano_usd: _builtins.int = ...,
+        resets: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resets", b"resets"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit_nano_usd", b"limit_nano_usd", "name", b"name", "resets", b"resets", "spent_nano_usd", b"spent_nano_usd", "subject", b"subject", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BudgetStatus: _TypeAlias = BudgetStatus  # noqa: Y015
