@@ -3,7 +3,8 @@
 `.venv/bin/python bench/per_event.py [DIRECTORY...]` looks for `meta.json` below the directories
 (default: tests/). Two ways to be fed are timed, because they are the two ends of real traffic:
 "alone" gives the decoder one event a read, as a slow stream does; "merged" gives it reads of
-16 KiB, as a saturated one does. A decoder is made anew for each body, and its making is counted.
+16 KiB, as a saturated one does. A decoder is made anew for each body, and its making is counted;
+the target's profile is not: a daemon makes it once, when it reads its configuration.
 Figures are the best of several rounds: on a shared machine, what is above the best is not ours.
 """
 
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidecar.providers import replay
+from sidecar.providers.profiles import TargetProfile
 from sidecar.providers.table import DIALECTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +35,7 @@ class Recording:
     """One recorded stream, cut into its events."""
 
     dialect: str
-    provider: str
+    target: TargetProfile
     body: bytes
     events: tuple[bytes, ...]
 
@@ -54,13 +56,12 @@ def recordings(directory: Path) -> Iterator[Recording]:
         body = (path.parent / meta["file"]).read_bytes()
         cut = _LINE_END if meta["file"].endswith(".ndjson") else _SSE_END
         events = tuple(piece for piece in cut.split(body) if piece)
-        yield Recording(name, meta["provider"], body, events)
+        yield Recording(name, replay.known(meta["provider"]), body, events)
 
 
 def decode(recording: Recording, pieces: tuple[bytes, ...]) -> None:
     """Decode one body as the gateway would."""
-    target = replay.known(recording.provider)
-    decoder = DIALECTS[recording.dialect].decoder(target, True)
+    decoder = DIALECTS[recording.dialect].decoder(recording.target, True)
     for piece in pieces:
         decoder.feed(piece)
     decoder.end()
