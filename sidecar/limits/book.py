@@ -63,17 +63,18 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 
 
 class State:
-    """One bucket's numbers. `unit` is microseconds per unit, `room` the burst in microseconds."""
+    """One bucket's numbers. `unit` is microseconds per unit, `room` the burst in microseconds,
+    `left` the latest moment at which something taken leaves."""
 
     __slots__ = (
-        "backlog", "bucket", "burst", "cover", "cover_tat", "dim", "learned", "leases", "limit",
-        "review", "room", "seats", "tat", "unit", "until",
+        "backlog", "bucket", "burst", "cover", "cover_tat", "dim", "learned", "leases", "left",
+        "limit", "review", "room", "seats", "tat", "unit", "until",
     )  # fmt: skip
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
         self.dim = INDEX[bucket.dimension]
-        self.tat = self.until = self.cover_tat = self.unit = 0.0
+        self.tat = self.until = self.cover_tat = self.unit = self.left = 0.0
         self.learned, self.review = bucket.limit, math.inf
         self.backlog = Backlog()
         self.leases, self.cover = Leases(), Leases()
@@ -100,15 +101,17 @@ class State:
 
     def _derive(self, now: float) -> None:
         """The rate in force. What is used keeps its number of units: a slower bucket that kept
-        its level in time instead would let part of its burst pass twice."""
+        its level in time instead would let part of its burst pass twice. Counted at the last leave
+        that is promised: before it, the level also holds time in which nothing leaves."""
         bucket, before = self.bucket, self.unit
         self.limit = min(bucket.limit, self.learned)
         self.burst = bucket.burst if self.limit == bucket.limit else min(bucket.burst, self.limit)
         self.unit = bucket.per_s * US / self.limit
         self.room = self.burst * self.unit
-        if self.tat > now and self.unit != before:
+        since = self.left if self.left > now else now
+        if self.tat > since and self.unit != before:
             factor = self.unit / before
-            self.tat = now + (self.tat - now) * factor
+            self.tat = since + (self.tat - since) * factor
             self.backlog.scale(factor)
 
 
@@ -190,6 +193,20 @@ def _seat_at(state: State, klass: Class, now: float) -> float:
     return now if owned and used < limit else now + SEAT_POLL_US
 
 
+def certain_at(states: Sequence[State], ready: float, ask: Ask, now: float) -> float:
+    """Nobody can leave before this: what `reach` says, but for the seats, which may come free any
+    moment."""
+    rates = [state for state in states if state.dim != CONCURRENCY]
+    told = [state.until for state in states if state.dim == CONCURRENCY]
+    return reach(rates, max([ready, *told]), ask, now).leave
+
+
+def is_guess(blocker: Bucket, full: bool, leave: float, now: float) -> bool:
+    """Is `leave` only when to ask for a seat again, and nothing that anybody knows?"""
+    seats = full and blocker.dimension is Dimension.CONCURRENCY
+    return seats and leave - now <= SEAT_POLL_US + 1.0
+
+
 def share_of(states: Sequence[State], now: float) -> float:
     """The free share of the tightest bucket, 0 to 1."""
     least = 1.0
@@ -255,6 +272,7 @@ def _commit(state: State, leave: float, ask: Ask, now: float) -> Take:
     before = state.tat - leave
     seq = state.backlog.push(before if before > 0.0 else 0.0)
     state.tat = (state.tat if before > 0.0 else leave) + need
+    state.left = leave if leave > state.left else state.left
     return Take(state.bucket, amount, seq, covered)
 
 

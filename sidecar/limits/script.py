@@ -12,7 +12,7 @@ from sidecar.limits.book import CONCURRENCY, INDEX, Ask, Class, units_left
 from sidecar.limits.bucket import US, Bucket
 from sidecar.limits.store import Observation, Take
 
-RATE = struct.Struct("<6d")
+RATE = struct.Struct("<7d")
 SEATS = struct.Struct("<3d")
 PARTS = ("buckets.lua", "take.lua", "settle.lua", "main.lua")
 
@@ -214,7 +214,7 @@ def _seen(bucket: Bucket, packed: object) -> Seen:
     if INDEX[bucket.dimension] == CONCURRENCY:
         until, limit, used = SEATS.unpack(packed)
         return Seen(0.0, 0.0, until, int(limit), int(used))
-    tat, unit, until, learned, _, _ = RATE.unpack(packed)
+    tat, unit, until, learned, *_ = RATE.unpack(packed)
     return Seen(tat, unit, until, int(min(learned, bucket.limit)), 0)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,19 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if request.param == "memory":
         yield memory_world()
         return
-    server: Server = request.getfixturevalue("server")
+    async with _on(request.getfixturevalue("server")) as one:
+        yield one
+
+
+@pytest.fixture
+async def redis_world(server: Server) -> AsyncIterator[RedisWorld]:
+    """A store of its own on the common server, in virtual time."""
+    async with _on(server) as one:
+        yield one
+
+
+@asynccontextmanager
+async def _on(server: Server) -> AsyncIterator[RedisWorld]:
     client = redis.asyncio.Redis.from_url(server.url)
     one = RedisWorld(client, HandClock(), f"test-{uuid.uuid4()}")
     yield one

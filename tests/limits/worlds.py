@@ -97,6 +97,7 @@ class RedisWorld(World):
         settings = Settings(
             prefix=prefix, command_timeout_s=30.0, linger_s=0.0, seat_linger_s=0.0, clock_time=True
         )
+        self.prefix = prefix
         self.redis_store = RedisStore(clock, client, "pod", random.Random(1), settings=settings)
         super().__init__(self.redis_store, clock)
 

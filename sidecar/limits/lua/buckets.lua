@@ -3,7 +3,7 @@
 --
 -- KEYS[1] hash of the pool, numbers packed as little-endian doubles:
 --           t:<id> of a rate: TAT, microseconds per unit, unusable until, learned limit, learned
---                  until, TAT of the class with a guarantee
+--                  until, TAT of the class with a guarantee, the latest leave promised
 --           t:<id> of seats: unusable until, limit, cut at, grown at, ceiling, ceiling until, most
 --           m:<id> backlog: number of the last event, then (number, least backlog since)*
 --           b:<pod> last batch applied   g generation   v version   o clock offset
@@ -24,7 +24,8 @@ local changed = {}
 local gone = {}
 
 local pack, unpack_ = struct.pack, struct.unpack
-local RATE, PLACES = '<dddddd', '<ddddddd'
+local RATE, PLACES = '<ddddddd', '<ddddddd'
+local LEFT_AT, UNKNOWN = 6 * 8, pack('<d', 0)
 
 local function text(number)
   return string.format('%.17g', number)
@@ -126,9 +127,10 @@ local function derive(state, now)
   state.room = state.burst * state.unit
   if state.unit ~= before then
     state.dirty = true
-    if before and state.tat > now then
+    local since = math.max(state.left, now)
+    if before and state.tat > since then
       local factor = state.unit / before
-      state.tat = now + (state.tat - now) * factor
+      state.tat = since + (state.tat - since) * factor
       scale(state, factor)
     end
   end
@@ -143,10 +145,12 @@ end
 local function read_rate(state, packed, now)
   state.learned, state.review = state.most, math.huge
   if not packed then
-    state.tat, state.until_, state.cover_tat = 0, 0, 0
+    state.tat, state.until_, state.cover_tat, state.left = 0, 0, 0, 0
   else
     local learned, review
-    state.tat, state.unit, state.until_, learned, review, state.cover_tat = unpack_(RATE, packed)
+    -- a pod of an older version, beside this one during an upgrade, keeps no latest leave
+    state.tat, state.unit, state.until_, learned, review, state.cover_tat, state.left =
+      unpack_(RATE, #packed > LEFT_AT and packed or packed .. UNKNOWN)
     if now < review then
       if review < math.huge then
         state.learned, state.review = learned, review
@@ -302,7 +306,7 @@ local function packed(state)
       state.ceiling_until, state.most)
   end
   return pack(RATE, state.tat, state.unit, state.until_, state.learned, state.review,
-    state.cover_tat)
+    state.cover_tat, state.left)
 end
 
 -- Answers the latest moment that anything of it matters.

@@ -104,6 +104,7 @@ local function commit(state, ask, leave, now)
   local before = state.tat - leave
   local seq = push(state, before > 0 and before or 0)
   state.tat = (before > 0 and state.tat or leave) + need
+  state.left = math.max(state.left, leave)
   state.dirty = true
   return covered and -seq or seq
 end
