@@ -16,6 +16,7 @@ from tests.faults.card import (
     checks_of_call,
     verdict,
 )
+from tests.faults.keys import lessons
 from tests.faults.published import BACKUP
 from tests.faults.rows import NOT_YET, ROWS
 
@@ -73,3 +74,16 @@ def test_ids_are_given_once() -> None:
 
 def test_a_check_tells_what_was_seen() -> None:
     assert str(Check("asked once", False, "3")) == "asked once: 3"
+
+
+def test_refusals_of_requests_already_on_their_way_are_one_lesson() -> None:
+    wave = [(1.000, 1.001), (1.002, 1.003), (1.010, 1.011)]
+    assert lessons(wave, lambda begin, end: 0.0) == 1
+
+
+def test_a_refusal_after_one_that_was_read_is_a_lesson_of_its_own() -> None:
+    assert lessons([(1.000, 1.001), (1.050, 1.051)], lambda begin, end: 0.0) == 2
+
+
+def test_a_daemon_without_a_cpu_reads_later() -> None:
+    assert lessons([(1.000, 1.001), (1.050, 1.051)], lambda begin, end: 0.1) == 1
