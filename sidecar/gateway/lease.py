@@ -35,6 +35,7 @@ SHORTEST_LOOK_S = 0.005
 SCOPES = {"bucket": Reason.DEADLINE_TOO_SHORT, "backoff": Reason.DEADLINE_TOO_SHORT}
 # In place of a bucket's name while nobody has asked which one it is.
 SOME_BUCKET = "..."
+BUCKET = ("bucket", SOME_BUCKET)
 DISABLED = {
     Cause.CREDENTIAL: Reason.KEYS_REJECTED,
     Cause.REGION: Reason.KEYS_REJECTED,
@@ -188,9 +189,11 @@ class Leases:
         if refused.never:
             raise _too_large(refused.bucket)
         now = self._clock.now()
-        if refused.ready_at > search.session.request.deadline:
+        left_s = search.session.request.deadline - now
+        if refused.ready_at - now > left_s and (not refused.guess or left_s <= 0):
             raise search.refusal_by_store(refused)
-        await self._changed.wait(min(max(refused.ask_at - now, SHORTEST_LOOK_S), LOOK_AGAIN_S))
+        ask_s = min(max(refused.ask_at - now, SHORTEST_LOOK_S), LOOK_AGAIN_S)
+        await self._changed.wait(min(ask_s, left_s) if refused.guess else ask_s)
 
 
 NOTHING_USED = Cost(requests=0)
@@ -326,8 +329,17 @@ class _Search:
                     if bucket_at == NEVER:
                         self._too_small = self._too_small or candidate
                     if bucket_at > ready_at:
-                        ready_at, blocked_by = bucket_at, ("bucket", SOME_BUCKET)
+                        ready_at, blocked_by = self._kept(bucket_at, candidate), BUCKET
                 yield Option(rank, index, rank, ready_at, blocked_by)
+
+    def _kept(self, bucket_at: float, candidate: Candidate) -> float:
+        """`bucket_at`, or the deadline where only a guess is later: when a seat comes free nobody
+        knows, so it is waited for as long as there is time, and never a reason to refuse."""
+        deadline = self.session.request.deadline
+        if self._now < deadline < bucket_at < NEVER:
+            certain = self._store.certain_at(candidate, self.want.cost, self._priority)
+            return max(certain, deadline)
+        return bucket_at
 
     def _obstacle(self, rank: int, line: Line, key: Key) -> tuple[float, tuple[str, str]]:
         """From when everything except the buckets allows this pair, and what is latest."""

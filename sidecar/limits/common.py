@@ -108,14 +108,31 @@ class CommonStore:
         now = self._clock.now()
         if not candidate.buckets:
             return max(candidate.ready_at, now)
+        pool, row = self._known(candidate, cost, priority, now)
+        found = book.reach(*row)
+        blocker = found.blocker and found.blocker.bucket
+        if blocker and book.is_guess(blocker, found.full, found.leave, row[3]):
+            return now + self._holds.wait_s(blocker, pool.fleet.pods)
+        return max(pool.mirror.local_s(found.leave), now)
+
+    def certain_at(
+        self, candidate: Candidate, cost: Cost, priority: Priority = Priority.NORMAL
+    ) -> float:
+        now = self._clock.now()
+        if not candidate.buckets:
+            return max(candidate.ready_at, now)
+        pool, row = self._known(candidate, cost, priority, now)
+        return max(pool.mirror.local_s(book.certain_at(*row)), now)
+
+    def _known(
+        self, candidate: Candidate, cost: Cost, priority: Priority, now: float
+    ) -> tuple[Pool, tuple[list[book.State], float, Ask, float]]:
+        """What this pod knows of the candidate, as `book.reach` wants it."""
         pool = self._pool(candidate.buckets[0].pool)
         ask = Ask(book.amounts_of(cost), self._classes[priority], 0.0, 0.0, "")
         states = [self._state(pool, bucket) for bucket in candidate.buckets]
         now_us = pool.mirror.now_us()
-        found = book.reach(states, now_us + (candidate.ready_at - now) * US, ask, now_us)
-        if found.full and found.blocker is not None:
-            return now + self._holds.wait_s(found.blocker.bucket, pool.fleet.pods)
-        return max(pool.mirror.local_s(found.leave), now)
+        return pool, (states, now_us + (candidate.ready_at - now) * US, ask, now_us)
 
     def settle(self, reservation: Reservation, actual: Cost) -> None:
         held = self._open.pop(reservation.id, None)
@@ -232,9 +249,10 @@ class CommonStore:
     def _refused(self, pool: Pool, answer: Denial | Waits, ask: Ask, now: float) -> Refused:
         if answer.leave == math.inf:
             return Refused(math.inf, math.inf, answer.blocker, answer.blocker is not None)
-        if answer.full and answer.blocker is not None:
-            at = now + self._holds.wait_s(answer.blocker, pool.fleet.pods)
-            return Refused(at, at, answer.blocker)
+        blocker = answer.blocker
+        if blocker and book.is_guess(blocker, answer.full, answer.leave, pool.mirror.now_us()):
+            at = now + self._holds.wait_s(blocker, pool.fleet.pods)
+            return Refused(at, at, blocker, guess=True)
         at = max(pool.mirror.local_s(answer.leave), now)
         return Refused(at, max(at - ask.horizon_us / US, now), answer.blocker)
 

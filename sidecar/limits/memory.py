@@ -75,9 +75,18 @@ class MemoryStore:
         ask = Ask(book.amounts_of(cost), self._classes[priority], 0.0, 0.0, "")
         states, ready = self._row(candidate, now * US)
         found = book.reach(states, ready, ask, now * US)
-        if found.full and found.blocker is not None:
-            return now + self._holds.wait_s(found.blocker.bucket)
+        blocker = found.blocker and found.blocker.bucket
+        if blocker and book.is_guess(blocker, found.full, found.leave, now * US):
+            return now + self._holds.wait_s(blocker)
         return max(seconds(found.leave), now)
+
+    def certain_at(
+        self, candidate: Candidate, cost: Cost, priority: Priority = Priority.NORMAL
+    ) -> float:
+        now = self._clock.now()
+        ask = Ask(book.amounts_of(cost), self._classes[priority], 0.0, 0.0, "")
+        states, ready = self._row(candidate, now * US)
+        return max(seconds(book.certain_at(states, ready, ask, now * US)), now)
 
     def settle(self, reservation: Reservation, actual: Cost) -> None:
         held, klass = self._open.pop(reservation.id, (None, None))
@@ -136,8 +145,9 @@ class MemoryStore:
     def _refused(self, waits: book.Waits, horizon_s: float, now: float) -> Refused:
         if waits.leave == math.inf:
             return Refused(math.inf, math.inf, waits.blocker, waits.blocker is not None)
-        if waits.full and waits.blocker is not None:
-            at = now + self._holds.wait_s(waits.blocker)
-            return Refused(at, at, waits.blocker)
+        blocker = waits.blocker
+        if blocker and book.is_guess(blocker, waits.full, waits.leave, now * US):
+            at = now + self._holds.wait_s(blocker)
+            return Refused(at, at, blocker, guess=True)
         at = max(seconds(waits.leave), now)
         return Refused(at, max(at - horizon_s, now), waits.blocker)

@@ -64,13 +64,15 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     `ready_at`: loop seconds from which the best candidate would be allowed if nothing else came
     (math.inf: never). `ask_at`: when asking again makes sense, the horizon before that; a bucket
     of CONCURRENCY gives an estimate, see `Store.wait_change`. `bucket` is the one in the way, None
-    if it was the candidate's own `ready_at`. `never`: dearer than a bucket can ever hold.
+    if it was the candidate's own `ready_at`. `never`: dearer than a bucket can ever hold. `guess`:
+    the times say when to ask for a seat again, which may come free earlier or later.
     """
 
     ready_at: float
     ask_at: float
     bucket: Bucket | None = None
     never: bool = False
+    guess: bool = False
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -128,6 +130,12 @@ class Store(Protocol):
         self, candidate: Candidate, cost: Cost, priority: Priority = Priority.NORMAL
     ) -> float:
         """A hint in loop seconds from the last known state; `take` is the authority."""
+
+    def certain_at(
+        self, candidate: Candidate, cost: Cost, priority: Priority = Priority.NORMAL
+    ) -> float:
+        """The same, without the wait for seats, which is a guess: rates and what providers told.
+        Only this may be a reason to refuse early."""
 
     def settle(self, reservation: Reservation, actual: Cost) -> None:
         """Correct a reservation by what was really used; a second call does nothing.
