@@ -11,6 +11,7 @@ from headway import Client, HeadwayError, Options, Result
 from sidecar.cli import words
 from sidecar.cli.advice import failed
 from sidecar.cli.ending import Failed
+from sidecar.cli.interrupts import interruptible
 from sidecar.cli.show import show_on
 
 
@@ -38,9 +39,15 @@ def run(client: Client, target: str, question: Question, plain: bool) -> None:
     piped = plain or not out.isatty()
     show = show_on(notes if piped else out, plain, frozenset({"answer"} if piped else ()))
     try:
-        with client.stream(
-            question.model, question.messages(), timeout_s=question.timeout_s, **question.options
-        ) as stream:
+        with (
+            client.stream(
+                question.model,
+                question.messages(),
+                timeout_s=question.timeout_s,
+                **question.options,
+            ) as stream,
+            interruptible(stream.close),
+        ):
             for event in stream:
                 show.event(event)
     except HeadwayError as error:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 # Exit codes. MISUSED is what typer and most of Unix use for a wrong command line or file.
 FAILED = 1
 MISUSED = 2
-# The shell's own code for SIGINT.
-INTERRUPTED = 130
 
 
 class Failed(Exception):
