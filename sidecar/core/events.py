@@ -106,7 +106,12 @@ class AttemptBegan(msgspec.Struct, frozen=True):
 
 
 class AttemptSummary(msgspec.Struct, frozen=True):
-    """One attempt, ended. `reason` is the failure cause, "" where there was none."""
+    """One attempt, ended. `reason` is the failure cause, "" where there was none.
+
+    `dropped_options` names what was asked for and not sent as asked. `provider_trace` is the
+    provider's own id of the call, "" if it told none; `provider_cost_nano_usd` what it says the
+    call cost, None if it said nothing.
+    """
 
     number: int
     provider: str
@@ -119,6 +124,9 @@ class AttemptSummary(msgspec.Struct, frozen=True):
     usage: Usage
     cost: Cost
     duration_s: float
+    dropped_options: tuple[str, ...] = ()
+    provider_trace: str = ""
+    provider_cost_nano_usd: int | None = None
 
 
 class Timings(msgspec.Struct, frozen=True):

@@ -127,7 +127,6 @@ class Session:
         self.kept = Kept()
         self.saved = Saved()
         self.stamps = Stamps()
-        self.dropped: set[str] = set()
         self._rng = rng
         self._standings = tuple(_Standing() for _ in route.targets)
         self._deliver_reasoning = request.completion.reasoning.deliver

@@ -5,6 +5,7 @@ Key, breaker, buckets, ledger, span. Nothing here awaits, so no cancellation can
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from sidecar.core.events import AttemptSummary, Outcome, Saved
@@ -22,7 +23,10 @@ from sidecar.ledger.entry import Entry
 from sidecar.ledger.prices import Quote
 from sidecar.limits.bucket import Bucket, Cost
 from sidecar.providers.dialect import Decoder
+from sidecar.providers.told import Told
 from sidecar.telemetry.trace import RequestTrace
+
+log = logging.getLogger("headway.gateway")
 
 
 class Settlement:
@@ -33,6 +37,7 @@ class Settlement:
         "_began_ns",
         "_decoder",
         "_dispatched",
+        "_dropped",
         "_finish",
         "_first_answer_s",
         "_first_reasoning_s",
@@ -43,6 +48,7 @@ class Settlement:
         "_session",
         "_settled",
         "_stage",
+        "_told",
         "_trace",
     )
 
@@ -59,6 +65,8 @@ class Settlement:
         # What a resumed attempt sends again is input there: so many tokens, counted when they came.
         self._kept = session.kept.total
         self._dispatched = False
+        self._dropped: tuple[str, ...] = ()
+        self._told = Told()
         self._settled = False
         self._finish: Finish | None = None
         self._decoder: Decoder | None = None
@@ -96,13 +104,17 @@ class Settlement:
     def dispatched(self, dropped: tuple[str, ...]) -> None:
         """The request is about to go out; from here on it may be billed."""
         self._dispatched = True
-        self._session.dropped.update(dropped)
+        self._dropped = dropped
+        if dropped:
+            name = self._lease.line.target.name
+            log.debug("%s: not sent as asked to %s: %s", self._about, name, ", ".join(dropped))
 
     def responded(self, status: int, headers: Mapping[str, str]) -> None:
         """Response headers are here."""
         now = self._parts.clock.now()
         self._session.stamps.connect_s = now - self._began
         self._trace.responded(status, self._parts.clock.wall_ns())
+        self._told = self._lease.line.dialect.told(headers, self._lease.line.profile)
         if status != TOO_MANY:
             self._parts.teacher.answered(self._buckets(), headers, now - self._began)
 
@@ -197,6 +209,7 @@ class Settlement:
             self._session.completed(self._plan, self._finish, output_price)
         self._session.ended(self._summary(outcome, reason, usage, money, now))
         self._parts.ledger.record(self._entry(outcome, reason, usage, money, quote.tier, now))
+        self._trace.told(self._dropped, self._told.trace, self._provider_cost())
         self._trace.finish(
             outcome=outcome,
             reason=reason,
@@ -273,7 +286,20 @@ class Settlement:
             usage=usage,
             cost=money,
             duration_s=now - self._began,
+            dropped_options=self._dropped,
+            provider_trace=self._told.trace,
+            provider_cost_nano_usd=self._provider_cost(),
         )
+
+    def _provider_cost(self) -> int | None:
+        """The figure in the body is the provider's last word; one in the headers was written
+        before the first token, and is all there is with some."""
+        told = self._decoder.report.cost_nano_usd if self._decoder is not None else None
+        return self._told.cost_nano_usd if told is None else told
+
+    @property
+    def _about(self) -> str:
+        return f"{self._session.request.id or 'a request'}, attempt {self._plan.number}"
 
     def _entry(
         self, outcome: Outcome, reason: str, usage: Usage, money: Money, tier: str, now: float

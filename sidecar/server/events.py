@@ -123,6 +123,9 @@ def _summary(attempt: AttemptSummary) -> event_pb2.AttemptSummary:
         usage=usage(attempt.usage),
         cost=cost(attempt.cost, attempt.usage),
         duration=duration(attempt.duration_s),
+        dropped_options=attempt.dropped_options,
+        provider_trace=attempt.provider_trace,
+        provider_cost_nano_usd=attempt.provider_cost_nano_usd,
     )
 
 

@@ -86,6 +86,9 @@ class AttemptTrace(msgspec.Struct, kw_only=True, eq=False):
     candidates: int | None = None
     cooling: int | None = None
     exhausted: int | None = None
+    dropped_options: tuple[str, ...] = ()
+    provider_trace: str = ""
+    provider_cost_nano_usd: int | None = None
 
     @property
     def traceparent(self) -> str:
@@ -117,6 +120,12 @@ class AttemptTrace(msgspec.Struct, kw_only=True, eq=False):
         """The response headers are here."""
         self.status = status
         self.responded_ns = now_ns
+
+    def told(self, dropped: tuple[str, ...], trace: str, cost_nano_usd: int | None) -> None:
+        """What was not sent as asked; the provider's own id of the call, and its own figure."""
+        self.dropped_options = dropped
+        self.provider_trace = trace
+        self.provider_cost_nano_usd = cost_nano_usd
 
     def phase(self, name: str, now_ns: int) -> None:
         """The stream has come to phase `name` ("reasoning", "answer"); once per change."""

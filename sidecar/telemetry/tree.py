@@ -307,6 +307,7 @@ def _attempt_attributes(attempt: AttemptTrace, error: str) -> tuple[Pair, ...]:
         (semconv.KEY_CANDIDATES, attempt.candidates),
         (semconv.KEY_REJECTED_COOLING, attempt.cooling),
         (semconv.KEY_REJECTED_EXHAUSTED, attempt.exhausted),
+        (semconv.ATTEMPT_DROPPED_OPTIONS, attempt.dropped_options or None),
         (semconv.ERROR_TYPE, error),
     )
 
@@ -316,6 +317,8 @@ def _attempt_figures(attempt: AttemptTrace) -> tuple[Pair, ...]:
     return (
         (semconv.ATTEMPT_TIME_TO_RESPONSE, waited / 1e9 if attempt.responded_ns else None),
         *_cost_attributes(attempt.cost),
+        (semconv.PROVIDER_TRACE, attempt.provider_trace or None),
+        (semconv.PROVIDER_COST_NANO_USD, attempt.provider_cost_nano_usd),
     )
 
 

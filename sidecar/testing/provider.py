@@ -188,7 +188,7 @@ class FakeProvider:
             facts.fault = f"limit {hold.quota.name}"
             return visit.refuse(telling.refusal(hold, asked, facts.account)), None
         told = telling.headers(hold.levels(now), asked, facts.account, self._clock.wall_ns())
-        return self._answer(visit, told), hold
+        return self._answer(visit, (*telling.trace(asked, facts.number), *told)), hold
 
     def _answer(self, visit: Visit, headers: telling.Headers) -> Iterator[Action]:
         """How it goes: the healthy steps, with this attempt's faults applied in their order."""
@@ -216,7 +216,8 @@ class FakeProvider:
 
     def _case(self, visit: Visit, plan: Plan, headers: telling.Headers, key_number: int) -> Case:
         facts, asked = visit.facts, visit.asked
-        stamp = Stamp(facts.number, facts.received_wall_ns // 1_000_000_000)
+        price = functools.partial(self._price, facts)
+        stamp = Stamp(facts.number, facts.received_wall_ns // 1_000_000_000, price)
         return Case(
             asked=asked,
             plan=plan,

@@ -24,6 +24,23 @@ _SHORT = {
     "output_tokens": "output tokens per min (OTPM)",
 }
 
+# The header in which a provider gives its own id of a call, by flavour (reference "wire formats").
+TRACES = {
+    "deepseek": "x-ds-trace-id",
+    "openai": "x-request-id",
+    "openrouter": "x-generation-id",
+    "mistral": "mistral-correlation-id",
+    "groq": "x-request-id",
+    "xai": "x-request-id",
+    "anthropic": "request-id",
+}
+
+
+def trace(asked: Asked, number: int) -> Headers:
+    """The provider's own id of call `number`, where it gives one."""
+    name = TRACES.get(asked.flavour)
+    return ((name, f"fake-{number:08d}"),) if name else ()
+
 
 def headers(levels: list[Level], asked: Asked, account: str, wall_ns: int) -> Headers:
     """What an answer that was let in tells: owner, limit, what remains, and until when."""

@@ -114,6 +114,11 @@ def _summary(wire: event_pb2.AttemptSummary) -> AttemptSummary:
         usage=usage(wire.usage),
         cost=cost(wire.cost),
         duration_s=seconds(wire.duration) if wire.HasField("duration") else None,
+        dropped_options=tuple(wire.dropped_options),
+        provider_trace=wire.provider_trace,
+        provider_cost_nano_usd=(
+            wire.provider_cost_nano_usd if wire.HasField("provider_cost_nano_usd") else None
+        ),
     )
 
 

@@ -99,7 +99,12 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class AttemptSummary:
-    """One attempt, looked back upon: who, why, how it ended, what it cost."""
+    """One attempt, looked back upon: who, why, how it ended, what it cost.
+
+    `dropped_options` names what was asked for and not sent as asked. `provider_trace` is the
+    provider's own id of the call, "" if it told none. `provider_cost_nano_usd` is what the
+    provider says the call cost, None if it said nothing; `cost` stays Headway's own figure.
+    """
 
     number: int
     provider: str
@@ -112,6 +117,9 @@ class AttemptSummary:
     usage: Usage
     cost: Cost
     duration_s: float | None
+    dropped_options: tuple[str, ...] = ()
+    provider_trace: str = ""
+    provider_cost_nano_usd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

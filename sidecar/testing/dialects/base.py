@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from sidecar.core.money import Cost
 from sidecar.core.usage import Usage
 from sidecar.testing.actions import Kind
 from sidecar.testing.asked import Asked, Call, Incoming, Plan, Speech
@@ -57,10 +58,11 @@ class Renderer(Protocol):
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """What makes an answer one of a kind: a number, and the Unix time in seconds."""
+    """What makes an answer one of a kind: a number, the Unix time in seconds, and its price."""
 
     number: int
     created: int
+    price: Callable[[Usage], Cost]
 
 
 class Dialect(msgspec.Struct, frozen=True):

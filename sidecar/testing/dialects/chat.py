@@ -32,7 +32,7 @@ class Flavour(msgspec.Struct, frozen=True):
     that asks for a continuation: "prefix" in the last message, "continue_final_message" in the
     body, "last" (an assistant's turn at the end is enough), "" for none. `outside` counts
     reasoning outside of the completion tokens; `nulls` writes what is absent as null; `details`
-    repeats the reasoning as a list of details.
+    repeats the reasoning as a list of details; `cost` tells in the usage what the call costs.
     """
 
     reasoning: str = "reasoning_content"
@@ -43,6 +43,7 @@ class Flavour(msgspec.Struct, frozen=True):
     outside: bool = False
     nulls: bool = False
     details: bool = False
+    cost: bool = False
 
 
 FLAVOURS: dict[str, Flavour] = {
@@ -50,7 +51,9 @@ FLAVOURS: dict[str, Flavour] = {
     "openai": Flavour(reasoning=""),
     "compatible": Flavour(),
     "mistral": Flavour(reasoning="thinking", usage="finish", prefix="prefix"),
-    "openrouter": Flavour(reasoning="reasoning", usage="always", prefix="last", details=True),
+    "openrouter": Flavour(
+        reasoning="reasoning", usage="always", prefix="last", details=True, cost=True
+    ),
     "groq": Flavour(reasoning="reasoning"),
     "xai": Flavour(usage="always", outside=True),
     "vllm": Flavour(reasoning="reasoning", prefix="continue_final_message"),
@@ -148,6 +151,7 @@ class ChatRenderer:
         self._asked = asked
         self._id = f"chatcmpl-fake-{stamp.number:08d}"
         self._created = stamp.created
+        self._price = stamp.price
 
     def opening(self) -> list[bytes]:
         delta: dict[str, Any] = {"role": "assistant", "content": ""}
@@ -186,7 +190,7 @@ class ChatRenderer:
         return events
 
     def closing(self, finish: str, usage: Usage | None) -> list[Piece]:
-        told = usage_fields(usage, self._flavour) if usage is not None else None
+        told = self._told(usage)
         rides = self._flavour.usage
         with_finish = told if rides == "finish" else None
         last = {"content": ""} if self._flavour.nulls else {}
@@ -208,10 +212,18 @@ class ChatRenderer:
         if speech.calls:
             message["tool_calls"] = [_whole_call(call) for call in speech.calls]
         choice = {"index": 0, "message": message, "finish_reason": speech.finish}
-        told = usage_fields(usage, self._flavour) if usage is not None else None
+        told = self._told(usage)
         frame = self._frame([choice], told)
         frame["object"] = "chat.completion"
         return msgspec.json.encode(frame)
+
+    def _told(self, usage: Usage | None) -> dict[str, Any] | None:
+        if usage is None:
+            return None
+        told = usage_fields(usage, self._flavour)
+        if self._flavour.cost:
+            told["cost"] = self._price(usage).total_nano_usd / 1e9
+        return told
 
     def comment(self) -> bytes:
         return b": keep-alive\n\n" if self._asked.stream else b"\n"

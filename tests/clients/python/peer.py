@@ -210,6 +210,9 @@ def ending() -> event_pb2.Completed:
                 outcome=event_pb2.ATTEMPT_OUTCOME_INTERRUPTED,
                 cause=event_pb2.ATTEMPT_CAUSE_FIRST,
                 reason="STREAM_CUT",
+                dropped_options=["seed"],
+                provider_trace="ds-7f",
+                provider_cost_nano_usd=0,
             )
         ],
         saved=event_pb2.Saved(reasoning_tokens=2, nano_usd=-3),

@@ -103,6 +103,9 @@ def test_the_result_tells_how_it_came_about(daemon: Daemon, local: str, run: Run
     assert (result.usage.input_tokens, result.cost.total_nano_usd) == (11, 170)
     assert (result.timings.total_s, result.timings.first_reasoning_s) == (1.5, None)
     assert result.attempts[0].outcome is Outcome.INTERRUPTED
+    assert result.attempts[0].dropped_options == ("seed",)
+    assert result.attempts[0].provider_trace == "ds-7f"
+    assert result.attempts[0].provider_cost_nano_usd == 0
     assert result.saved is not None
     assert (result.saved.reasoning_tokens, result.saved.nano_usd) == (2, -3)
     assert result.response_model == "deepseek-v4-pro-1120"
