@@ -31,6 +31,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`providers.NAME.models.PATTERN`": schema.Model,
     "`price`": schema.PriceTier,
     "`routes.NAME`": schema.RouteConfig,
+    "`store`": schema.StoreConfig,
+    "`callers.NAME`": schema.CallerConfig,
     "`ledger`": schema.LedgerConfig,
     "`telemetry`": schema.TelemetryConfig,
     "`server`": schema.ServerConfig,

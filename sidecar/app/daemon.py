@@ -15,12 +15,13 @@ from sidecar.app.engine import Engine
 from sidecar.app.gauges import gauges
 from sidecar.app.prices import PriceDesk, price_book
 from sidecar.app.source import Source
-from sidecar.app.stores import cache_for, store_for
+from sidecar.app.stores import cache_for, password_of, store_for
 from sidecar.app.transports import Stock
 from sidecar.app.watch import Watch
 from sidecar.config.durations import seconds
 from sidecar.config.load import BadConfig
 from sidecar.config.resolve import Resolved
+from sidecar.config.store import own_password
 from sidecar.core.clock import LoopClock, system_now
 from sidecar.core.money import Price
 from sidecar.gateway.line import Line
@@ -80,7 +81,10 @@ class Daemon:
 
     def _build(self) -> None:
         config = self._resolved.config
-        self.store_mode = "memory" if config.store == "memory" else "redis"
+        self.store_mode = "redis" if config.store.shared else "memory"
+        password = password_of(config.store, self._environment)
+        self._redactor.add(password.reveal() if password is not None else "")
+        self._redactor.add(own_password(config.store))
         keep_s = seconds(config.ledger.keep)
         self._ledger = Ledger.open(
             config.ledger.path or ":memory:", self._clock, retention_s=keep_s
@@ -97,11 +101,11 @@ class Daemon:
             self._text.version,
             clock=self._clock,
             rng=random.Random(random.SystemRandom().getrandbits(64)),
-            store=store_for(config.store, self._clock),
+            store=store_for(config.store, password, self._clock),
             ledger=self._ledger,
             prices=self._prices,
             transports=self._transports,
-            cache=cache_for(config.store),
+            cache=cache_for(config.store, password),
         )
         self.config = ConfigState(self._text.version, self._clock.wall_ns(), self._problems())
         self._streams = Streams()

@@ -5,43 +5,73 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from sidecar.cache.store import Cache, memory_cache, redis_cache
+from sidecar.config.load import BadConfig, Problem
+from sidecar.config.schema import StoreConfig
 from sidecar.core.clock import Clock
+from sidecar.keys.secret import Secret, read_secret
 from sidecar.limits.memory import MemoryStore
 from sidecar.limits.store import Store
 
 log = logging.getLogger("headway")
 
-# A Redis that takes longer to be reached is away; the pod then keeps to its share (limits
-# reference, 2.6: connect 100 ms).
-CONNECT_S = 0.1
 
-
-def store_for(address: str, clock: Clock) -> Store:
-    """The store at `address`: "memory", or a redis:// URL."""
-    if address == "memory":
+def store_for(config: StoreConfig, password: Secret | None, clock: Clock) -> Store:
+    """The store that `config` names; `password` is what it says the password is."""
+    if not config.shared:
         return MemoryStore(clock)
     # Imported here: redis-py costs 10 MB and 60 ms that a daemon alone does not need.
-    from redis.asyncio import Redis
+    from sidecar.limits.redis import connect
 
-    from sidecar.limits.redis import RedisStore
+    rng, pod = random.SystemRandom(), uuid.uuid4().hex[:12]
+    return connect(config.url, clock, pod, rng, on_mode=_tell, access=_access(config, password))
 
-    client = Redis.from_url(address, socket_connect_timeout=CONNECT_S)
-    rng = random.SystemRandom()
-    return RedisStore(clock, client, uuid.uuid4().hex[:12], rng, on_mode=_tell)
+
+def cache_for(config: StoreConfig, password: Secret | None) -> Cache:
+    """The cache beside the store: in memory, or in the same Redis."""
+    if not config.shared:
+        return memory_cache()
+    from sidecar.limits.redis import client_of
+
+    return redis_cache(client_of(config.url, _ready, _access(config, password)))
+
+
+def password_of(config: StoreConfig, environment: Mapping[str, str]) -> Secret | None:
+    """The store's password, None if it has none of its own. Raises BadConfig. Blocks for a file."""
+    if config.password_env:
+        value = environment.get(config.password_env, "").strip()
+        if not value:
+            raise BadConfig([Problem("store.password_env", "is a variable that is not set")])
+        return Secret(value)
+    if not config.password_file:
+        return None
+    try:
+        return read_secret(Path(config.password_file))
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    except ValueError:
+        why = "holds no password: expected one line of ASCII"
+    raise BadConfig([Problem("store.password_file", why)])
+
+
+def _access(config: StoreConfig, password: Secret | None) -> dict[str, Any]:
+    """What the client needs besides the address, by redis-py's names."""
+    given = {
+        "username": config.user,
+        "password": password.reveal() if password is not None else "",
+        "ssl_ca_certs": config.ca_file,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+async def _ready(connection: Any) -> None:
+    """Complete a connection of the cache's, as the library itself would."""
+    await connection.on_connect()
 
 
 def _tell(pool: str, mode: str) -> None:
     log.warning("limits of %s: the common store is in mode %r", pool, mode)
-
-
-def cache_for(address: str) -> Cache:
-    """The cache beside the store: in memory, or in the same Redis."""
-    if address == "memory":
-        return memory_cache()
-    url = urlsplit(address)
-    password = unquote(url.password) if url.password else None
-    db = int(url.path.strip("/") or 0)
-    return redis_cache(url.hostname or "127.0.0.1", url.port or 6379, db, password)

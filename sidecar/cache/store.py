@@ -75,20 +75,22 @@ def memory_cache() -> Cache:
     return Cache(SimpleMemoryCache(timeout=0))
 
 
-def redis_cache(host: str, port: int, db: int, password: str | None) -> Cache:
-    """A cache in Redis, so that another pod can go on where this one left."""
+def redis_cache(client: Any) -> Cache:
+    """A cache in Redis, so that another pod can go on where this one left. `client` is any of
+    redis.asyncio's, answering bytes; it is closed with the cache."""
     from aiocache.backends.redis import RedisCache
     from aiocache.serializers import NullSerializer
 
-    backend = RedisCache(
-        serializer=NullSerializer(encoding=None),
-        endpoint=host,
-        port=port,
-        db=db,
-        password=password,
-        namespace=NAMESPACE,
-        timeout=TIMEOUT_S,
+    class _Backend(RedisCache):  # type: ignore[misc]
+        """Its own client would know no Cluster and no Sentinel; it never connects."""
+
+        async def _close(self, *args: Any, **more: Any) -> None:
+            await self.client.aclose()
+
+    backend = _Backend(
+        serializer=NullSerializer(encoding=None), namespace=NAMESPACE, timeout=TIMEOUT_S
     )
+    backend.client = client
     return Cache(backend)
 
 

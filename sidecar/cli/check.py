@@ -10,6 +10,7 @@ from pathlib import Path
 from sidecar.app import secrets
 from sidecar.app.prices import price_book
 from sidecar.app.source import Source
+from sidecar.app.stores import password_of
 from sidecar.cli.ending import MISUSED, Failed, told
 from sidecar.cli.serve import file_for
 from sidecar.cli.words import count
@@ -29,6 +30,7 @@ def run(config: str | None, environment: Mapping[str, str]) -> None:
     try:
         resolved, text = source.read()
         loaded = secrets.load(resolved, environment)
+        password_of(resolved.config.store, environment)
         problems = list(_at_start(resolved, loaded))
         if problems:
             raise BadConfig(problems)
@@ -50,6 +52,9 @@ def _at_start(resolved: Resolved, loaded: secrets.Loaded) -> Iterator[Problem]:
                 f"listen[{index}]",
                 f"{address} is not loopback: say `server: {{public: true}}` if that is meant",
             )
+    store = resolved.config.store
+    if store.ca_file and (why := _untrusted(store.ca_file)):
+        yield Problem("store.ca_file", why)
     for name, provider in resolved.providers.items():
         if provider.ca_file and (why := _untrusted(provider.ca_file)):
             yield Problem(f"providers.{name}.ca_file", why)

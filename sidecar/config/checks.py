@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from sidecar.config import prices
+from sidecar.config import prices, store
 from sidecar.config.durations import seconds
 from sidecar.config.load import Problem
 from sidecar.config.schema import Config, KeySource
 
 # The kernel's limit for a Unix socket's path is 108 bytes with its end on Linux, 104 on macOS.
 LONGEST_SOCKET = 103
+# A share a million times another's is none.
+LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1000.0
 DURATIONS = {
     "server": ("default_timeout", "drain_grace", "replay_keep", "replay_linger"),
     "breaker": ("window", "open", "open_max"),
@@ -38,6 +40,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _durations(config)
     yield from _figures(config)
     yield from _places(config)
+    yield from _callers(config)
     for index, token in enumerate(config.server.caller_tokens):
         yield from key_source(token, f"server.caller_tokens[{index}]")
     yield from prices.problems(config)
@@ -123,11 +126,17 @@ def _figures(config: Config) -> Iterator[Problem]:
 
 
 def _places(config: Config) -> Iterator[Problem]:
-    if config.store != "memory" and not config.store.startswith(("redis://", "rediss://")):
-        yield Problem("store", "expected memory, or redis://host:port/db")
+    yield from store.problems(config.store)
     endpoint = config.telemetry.otlp_endpoint
     if endpoint and not (is_http(endpoint) or endpoint.startswith("unix:")):
         yield Problem("telemetry.otlp_endpoint", "expected an http://, https:// or unix: address")
+
+
+def _callers(config: Config) -> Iterator[Problem]:
+    for name, caller in config.callers.items():
+        if not LEAST_WEIGHT <= caller.weight <= MOST_WEIGHT:
+            path = f"callers.{name}.weight"
+            yield Problem(path, f"expected {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}")
 
 
 def is_http(address: str) -> bool:

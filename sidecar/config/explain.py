@@ -12,6 +12,7 @@ from sidecar.config.durations import seconds
 from sidecar.config.limits import ResolvedLimit
 from sidecar.config.resolve import Resolved, ResolvedAccount, ResolvedProvider
 from sidecar.config.schema import KeySource
+from sidecar.config.store import IN_THE_FILE, own_password
 from sidecar.core.money import Price
 from sidecar.core.target import Phases, Resume, Route, Target
 from sidecar.ledger.prices import Quote
@@ -84,10 +85,13 @@ def _open(resolved: Resolved) -> bool:
 
 def _keeps(resolved: Resolved) -> Iterator[Point]:
     config = resolved.config
-    if config.store == "memory":
-        yield Point("limits in memory: they are this daemon's own, not shared with other pods")
+    if config.store.shared:
+        told = f"limits in Redis, shared by all daemons that name it: {config.store.place}"
+        own = Point(f"its password {IN_THE_FILE}", warns=True)
+        below = (own,) if own_password(config.store) else ()
+        yield Point(told, below)
     else:
-        yield Point("limits in Redis, shared by all daemons that name it")
+        yield Point("limits in memory: they are this daemon's own, not shared with other pods")
     if config.ledger.path:
         yield Point(f"the ledger in {config.ledger.path}, for {_span(seconds(config.ledger.keep))}")
     else:

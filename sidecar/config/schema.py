@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -112,6 +112,36 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patience: str | float = "250ms"
 
 
+class StoreConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where limits are kept. `store: ADDRESS` is short for `store: {url: ADDRESS}`.
+
+    The password is in a file or an environment variable; one in the `url` works too, and is never
+    shown. `ca_file` are the roots (PEM) that a server is checked against, for rediss addresses.
+    """
+
+    SHORT: ClassVar[str] = "url"
+
+    url: str = "memory"
+    user: str = ""
+    password_file: str = ""
+    password_env: str = ""
+    ca_file: str = ""
+
+    @property
+    def shared(self) -> bool:
+        """Do other daemons see the same limits?"""
+        return self.url != "memory"
+
+    @property
+    def place(self) -> str:
+        """The address without user, password and options: for people."""
+        scheme, mark, rest = self.url.partition("?")[0].partition("://")
+        return scheme + mark + rest.rpartition("@")[2]
+
+    def __repr__(self) -> str:
+        return f"StoreConfig({self.place})"
+
+
 class LedgerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`path` of the SQLite file; "" keeps it in memory. `keep` is how long entries stay."""
 
@@ -162,15 +192,22 @@ class BreakerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open_max: str | float = "15s"
 
 
+class CallerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one caller (`Completion.caller`) gets. `weight`: its share of a queue among callers."""
+
+    weight: float = 1.0
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     listen: tuple[str, ...] = DEFAULT_LISTEN
     health: str = ""
-    store: str = "memory"
+    store: StoreConfig = StoreConfig()
     pool: Policy = "least_wait"
     providers: dict[str, Provider] = {}
     routes: dict[str, RouteConfig] = {}
+    callers: dict[str, CallerConfig] = {}
     ledger: LedgerConfig = LedgerConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     server: ServerConfig = ServerConfig()

@@ -58,6 +58,8 @@ def _struct(raw: Any, kind: type[msgspec.Struct], path: str, tell: Tell) -> Any:
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     if raw is None:
         raw = {}
+    if isinstance(raw, str) and (short := getattr(kind, "SHORT", "")):
+        raw = {short: raw}
     if not isinstance(raw, dict):
         tell(path, f"expected a mapping with {', '.join(fields)}")
         return _PARTIAL

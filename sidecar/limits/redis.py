@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -31,6 +32,8 @@ SOCKET_TIMEOUT_S = 1.0
 """When a silent connection is given up. Decisions do not wait for it: `command_timeout_s`."""
 SENTINEL_PORT = 26379
 REDIS_PORT = 6379
+LOGIN = ("username", "password")
+NO_ACCESS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Client(Protocol):
@@ -42,7 +45,8 @@ class Client(Protocol):
 
 
 class _Watched:
-    """A master found by sentinels; closing it lets go of the sentinels as well."""
+    """A master found by sentinels; closing it lets go of the sentinels as well. All else is the
+    master's."""
 
     def __init__(self, sentinel: Any, master: Any) -> None:
         self._sentinel = sentinel
@@ -50,6 +54,9 @@ class _Watched:
 
     def register_script(self, script: str) -> Callable[..., Awaitable[Any]]:
         return cast(Callable[..., Awaitable[Any]], self._master.register_script(script))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._master, name)
 
     async def aclose(self) -> None:
         await self._master.aclose()
@@ -96,12 +103,14 @@ def connect(
     settings: Settings = STANDARD,
     classes: Mapping[Priority, Class] = CLASSES,
     on_mode: Callable[[str, Mode], None] = nobody,
+    access: Mapping[str, Any] = NO_ACCESS,
 ) -> RedisStore:
     """The store at `url`; connects when it is first needed.
 
     redis://, rediss:// and unix:// as redis-py reads them; redis+sentinel://host:port,host:port/
     service/db; redis+cluster://host:port,host:port; rediss+... for TLS. User and password of the
-    servers stand before the @, percent-encoded. Raises ValueError for any other address.
+    servers stand before the @, percent-encoded, or in `access`, which has redis-py's names
+    (username, password, ssl_ca_certs). Raises ValueError for any other address.
     """
     stores: list[RedisStore] = []
 
@@ -110,14 +119,18 @@ def connect(
         for store in stores:
             store.reconnected()
 
-    client = client_of(url, connected)
+    client = client_of(url, connected, access)
     stores.append(
         RedisStore(clock, client, pod, rng, settings=settings, classes=classes, on_mode=on_mode)
     )
     return stores[0]
 
 
-def client_of(url: str, connected: Callable[[Any], Awaitable[None]]) -> Client:
+def client_of(
+    url: str,
+    connected: Callable[[Any], Awaitable[None]],
+    access: Mapping[str, Any] = NO_ACCESS,
+) -> Client:
     """A redis.asyncio client without retries of its own; `connected` completes each connection."""
     parts = urlsplit(url)
     maker = MAKERS.get(parts.scheme)
@@ -128,6 +141,7 @@ def client_of(url: str, connected: Callable[[Any], Awaitable[None]]) -> Client:
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": SOCKET_TIMEOUT_S,
         "retry": Retry(NoBackoff(), 0),
+        **access,
     }
     return maker(url, parts, connected, options)
 
@@ -151,7 +165,10 @@ def _sentinel(
     if not service:
         raise ValueError("store: name the service, as in redis+sentinel://host:26379/mymaster")
     addresses = _addresses(parts, SENTINEL_PORT)
-    sentinel = Sentinel(addresses, sentinel_kwargs=dict(options))  # type: ignore[no-untyped-call]
+    options = {**options, "ssl": True} if parts.scheme.startswith("rediss") else options
+    # The login is the servers'; sentinels are asked without one.
+    plain = {name: value for name, value in options.items() if name not in LOGIN}
+    sentinel = Sentinel(addresses, sentinel_kwargs=plain)  # type: ignore[no-untyped-call]
     own = {**options, **_login(parts), "db": int(db or 0), "redis_connect_func": connected}
     return _Watched(sentinel, sentinel.master_for(service, **own))
 
@@ -194,4 +211,5 @@ def _addresses(parts: SplitResult, port: int) -> list[tuple[str, int]]:
 def _login(parts: SplitResult) -> dict[str, Any]:
     login = parts.netloc.rpartition("@")[0]
     user, _, password = login.partition(":")
-    return {"username": unquote(user) or None, "password": unquote(password) or None}
+    given = {"username": unquote(user), "password": unquote(password)}
+    return {name: value for name, value in given.items() if value}

@@ -42,7 +42,8 @@ NO_PROVIDER = "providers"
         ("telemetry: {sample_ratio: 2}", "telemetry.sample_ratio", "expected 0 to 1, got 2"),
         ("telemetry: {interval: 0}", "telemetry.interval", "must be longer than nothing"),
         ("telemetry: {otlp_endpoint: collector}", "telemetry.otlp_endpoint", "expected an http://"),
-        ("store: mongodb://x", "store", "expected memory, or redis://host:port/db"),
+        ("store: mongodb://x", "store.url", "expected memory, redis://host:port/db"),
+        ("callers: {search: {weight: 0}}", "callers.search.weight", "expected 0.001 to 1000"),
     ],
 )
 def test_what_cannot_be_meant_is_told_at_its_path(text: str, path: str, message: str) -> None:

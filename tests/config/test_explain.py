@@ -177,7 +177,8 @@ def test_the_health_door_and_the_store_are_told() -> None:
     found = told(text + with_provider("accounts: {}"))
 
     assert "[::]:7411, for probes alone" in found
-    assert "limits in Redis, shared by all daemons that name it" in found
+    shared = "limits in Redis, shared by all daemons that name it: redis://r:6379/0"
+    assert shared in found
     assert "hunter2" not in "\n".join(found)
 
 

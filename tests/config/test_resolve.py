@@ -128,7 +128,7 @@ def test_mistakes_everywhere_are_told_at_once() -> None:
         "providers.p.accounts.a.limits[0]",
         "providers.p.timeouts.connect",
         "routes.r.targets[0]",
-        "store",
+        "store.url",
     ]
 
 
