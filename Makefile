@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo proto bench sim card lock clean
+.PHONY: help setup check test demo proto bench sim card fuzz lock clean
 
 help: ## print this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,20 @@ sim: setup ## simulate a world with faults: SEED=7 or SEEDS=1000
 
 card: setup ## run the failure card and write docs/failure-card.md
 	$(BIN)/python -m tests.faults --write
+
+# The fuzzer has its own environment: nothing else needs it.
+FUZZERS ?= openai-chat openai-responses anthropic gemini gemini-interactions ollama typed-event
+FUZZ := .cache/fuzz-env
+
+fuzz: $(FUZZ)/.installed ## fuzz every decoder: SECONDS=20 for each, FUZZERS=gemini for one
+	@for dialect in $(FUZZERS); do echo "fuzzing $$dialect"; $(FUZZ)/bin/python -m \
+	  tests.providers.fuzz $$dialect $(or $(SECONDS),20) >.cache/fuzz-$$dialect.log 2>&1 || \
+	  { tail -30 .cache/fuzz-$$dialect.log; exit 1; }; grep -a executed .cache/fuzz-$$dialect.log; done
+
+$(FUZZ)/.installed: tests/providers/fuzz-requirements.txt
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install -q -r tests/providers/fuzz-requirements.txt
+	@touch $@
 
 lock: ## resolve the locked packages anew
 	$(PYTHON) requirements/resolve.py

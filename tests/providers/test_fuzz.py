@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.core.events import Answer, Reasoning, Refusal, ToolCall
 from sidecar.providers.dialect import Decoder
 from sidecar.providers.profiles import ProviderProfile, Quirks, target
 from sidecar.providers.table import DIALECTS
+from tests.providers.fuzzing import fed
+from tests.providers.mangling import mutated, reshaped
 from tests.providers.recorded import Recording, cut_at_random, outcome, recordings
 
 ANSWERS = recordings("stream", "sync")
@@ -30,71 +31,6 @@ JSON = st.recursive(
 def decoder(dialect: str, stream: bool) -> Decoder:
     profile = ProviderProfile("x", dialect, "", quirks=Quirks(think_tags="auto"))
     return DIALECTS[dialect].decoder(target(profile, "m"), stream)
-
-
-def fed(subject: Decoder, pieces: list[bytes]) -> None:
-    """Feed, and check what must hold for any stream whatever."""
-    deltas = [delta for piece in pieces for delta in subject.feed(piece)] + subject.end()
-    for delta in deltas:
-        assert isinstance(delta, Reasoning | Answer | ToolCall | Refusal)
-        for name in delta.__struct_fields__:
-            value = getattr(delta, name)
-            assert name == "index" or value.encode("utf-8") is not None
-    assert subject.done == (subject.failure is None)
-    assert subject.failure is not None or subject.report.finish_reason is not None
-    usage = subject.report.usage
-    if usage is not None:
-        assert 0 <= usage.reasoning_tokens <= usage.output_tokens
-        assert usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens
-
-
-def mutated(body: bytes, seed: int) -> bytes:
-    """`body` with a few bytes lost, doubled, changed or moved."""
-    rng = random.Random(seed)
-    made = bytearray(body)
-    for _ in range(rng.randint(1, 6)):
-        at, size = rng.randrange(len(made) + 1), rng.choice((1, 1, 2, 10, 200))
-        change = rng.randrange(4)
-        if change == 0:
-            del made[at : at + size]
-        elif change == 1:
-            made[at:at] = made[at : at + size]
-        elif change == 2:
-            made[at : at + 1] = bytes([rng.choice(b'\n\r:{}[]",\\ \x00\xff0')])
-        else:
-            made[at:at] = rng.choice((b"\n\n", b"\r", b"\r\n", b"<think>", b"</think>", b"null"))
-    return bytes(made)
-
-
-def reshaped(body: bytes, values: list[Any], seed: int) -> bytes:
-    """`body` with JSON values replaced by others, so that it still parses."""
-    rng = random.Random(seed)
-    lines = []
-    for line in body.split(b"\n"):
-        head = b"data: " if line.startswith(b"data: ") else b""
-        try:
-            document = json.loads(line[len(head) :])
-        except ValueError:
-            lines.append(line)
-            continue
-        if isinstance(document, dict) and rng.random() < 0.4:
-            _replace(document, rng, values)
-        lines.append(head + json.dumps(document).encode("utf-8", "replace"))
-    return b"\n".join(lines)
-
-
-def _replace(place: Any, rng: random.Random, values: list[Any]) -> None:
-    for _ in range(8):
-        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-        if not keys:
-            return
-        key = rng.choice(keys)
-        inner = place[key]
-        if isinstance(inner, dict | list) and rng.random() < 0.7:
-            place = inner
-            continue
-        place[key] = rng.choice(values)
-        return
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "sync"])
@@ -120,7 +56,7 @@ def test_any_json_is_survived(name: str, stream: bool, documents: list[Any]) -> 
 @given(recording=st.sampled_from(SMALL), seed=st.integers(0, 2**32))
 def test_a_garbled_recording_is_survived(name: str, recording: Recording, seed: int) -> None:
     """Any dialect's recording, in any other dialect's decoder."""
-    fed(decoder(name, recording.kind == "stream"), [mutated(recording.body, seed)])
+    fed(decoder(name, recording.kind == "stream"), [mutated(recording.body, random.Random(seed))])
 
 
 @FUZZ
@@ -132,7 +68,7 @@ def test_a_garbled_recording_is_survived(name: str, recording: Recording, seed: 
 def test_other_values_in_known_places_are_survived(
     recording: Recording, seed: int, values: list[Any]
 ) -> None:
-    body = reshaped(recording.body, values, seed)
+    body = reshaped(recording.body, random.Random(seed), tuple(values))
     fed(recording.decoder(), [body])
 
 
@@ -141,7 +77,7 @@ def test_other_values_in_known_places_are_survived(
 def test_a_garbled_recording_tells_the_same_however_it_is_cut(
     recording: Recording, seed: int
 ) -> None:
-    body = mutated(recording.body, seed)
+    body = mutated(recording.body, random.Random(seed))
     whole = outcome(recording.decoder(), [body])
     assert outcome(recording.decoder(), cut_at_random(body, seed)) == whole
 
@@ -149,7 +85,7 @@ def test_a_garbled_recording_tells_the_same_however_it_is_cut(
 @FUZZ
 @given(recording=st.sampled_from(recordings("error")), seed=st.integers(0, 2**32))
 def test_a_garbled_error_body_is_classified(recording: Recording, seed: int) -> None:
-    body = mutated(recording.body, seed)
+    body = mutated(recording.body, random.Random(seed))
     headers = {"retry-after": body[:20].decode("latin-1")}
     dialect = DIALECTS["openai-chat"]
     profile = target(ProviderProfile("x", "openai-chat", ""), "m")
