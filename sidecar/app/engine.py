@@ -21,6 +21,7 @@ from sidecar.gateway.lease import Leases
 from sidecar.gateway.line import World
 from sidecar.gateway.parts import Ledger, Parts, Prices
 from sidecar.gateway.pulse import Pulse
+from sidecar.gateway.recollections import RecollectionPolicy, Recollections
 from sidecar.gateway.teacher import Teacher
 from sidecar.gateway.traffic import Traffic
 from sidecar.keys.ring import Key, KeyRing
@@ -68,9 +69,11 @@ class Engine:
             holding=Holding(),
             teacher=Teacher(clock, store),
             traffic=Traffic(),
+            recollections=Recollections(clock, cache, RecollectionPolicy()),
             rng=rng,
         )
         self.admission = Admission(clock, server.max_streams, server.max_waiting)
+        self.admission.weights = resolved.weights
         self.gateway = Gateway(
             self.parts, self.admission, Answers(clock, cache), self._world(resolved, version)
         )
@@ -95,6 +98,7 @@ class Engine:
     def apply(self, resolved: Resolved, keys: Iterable[Key], version: str) -> None:
         """Serve new requests by a new configuration; running ones keep theirs."""
         self.ring.replace(keys)
+        self.admission.weights = resolved.weights
         self.book = LineBook(resolved, self.upstreams, self.book)
         self.abilities.forget()
         self.gateway.world = self._world(resolved, version)

@@ -60,7 +60,15 @@ def explain(resolved: Resolved, unreadable: Mapping[str, str], quote: QuoteOf) -
         Point("keeps", tuple(_keeps(resolved))),
         Point("providers", tuple(_provider(p, unreadable) for p in resolved.providers.values())),
         Point("routes", tuple(_routes(resolved, quote))),
+        *_callers(resolved),
     )
+
+
+def _callers(resolved: Resolved) -> Iterator[Point]:
+    if resolved.weights:
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in resolved.weights.items())
+        shares = Point(f"while they wait in one queue they share it as {weights}, everybody else 1")
+        yield Point("callers", (shares,))
 
 
 def _doors(resolved: Resolved) -> Iterator[Point]:

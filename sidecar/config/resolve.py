@@ -130,6 +130,11 @@ def resolve(config: Config, builtin: Mapping[str, ProviderProfile], dialects: se
     """`config` made definite. Raises BadConfig with everything that is wrong."""
     resolver = _Resolver(builtin, dialects, config.providers)
     providers = {
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Each caller's share of a queue, where it is not 1."""
+        return {name: caller.weight for name, caller in self.config.callers.items()}
+
         name: found
         for name, raw in config.providers.items()
         if (found := resolver.provider(name, raw)) is not None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -23,13 +24,30 @@ from sidecar.limits.queue import FairQueue, Ticket
 RETRY_WHEN_FULL_S = 1.0
 
 
+class QueueView(msgspec.Struct, frozen=True):
+    """One route's queue for people: its head, which looks for a lease, counts as waiting.
+
+    `oldest` is since when the longest waits (loop seconds), `callers` how many of each wait,
+    `work_s` the work behind the head, in seconds of refill of the bottleneck.
+    """
+
+    waiting: int
+    oldest: float
+    callers: Mapping[str, int]
+    work_s: float
+
+
 class Admission:
-    """The door. `most_streams` bounds what runs or waits at once, in requests."""
+    """The door. `most_streams` bounds what runs or waits at once, in requests.
+
+    `weights`: each caller's share of a queue, 1 for those not in it; may be replaced at any time.
+    """
 
     def __init__(self, clock: Clock, most_streams: int, most_waiting: int) -> None:
         self._clock = clock
         self._most_streams = most_streams
         self.most_waiting = most_waiting
+        self.weights: Mapping[str, float] = {}
         self._lines: dict[str, _Turns] = {}
         self.active = 0
         self.total = 0
@@ -72,7 +90,8 @@ class Admission:
         if turns is None:
             turns = self._lines[route] = _Turns(self.most_waiting)
         try:
-            await turns.wait(request, work_s, self._clock.now())
+            weight = self.weights.get(request.completion.caller, 1.0)
+            await turns.wait(request, work_s, weight, self._clock.now())
         finally:
             self._forget(route)
 
@@ -95,6 +114,10 @@ class Admission:
         """By route: how many wait behind its head, and since when the longest (loop seconds)."""
         return {name: (len(turns), turns.oldest()) for name, turns in self._lines.items()}
 
+    def queues(self) -> dict[str, QueueView]:
+        """By route: who waits, the head included."""
+        return {name: turns.view() for name, turns in self._lines.items()}
+
 
 def queue_full(why: str) -> RequestFailed:
     return RequestFailed(
@@ -116,26 +139,36 @@ class _Turns:
 
     def __init__(self, most_waiting: int) -> None:
         self._queue: FairQueue[_Waiter] = FairQueue(max_count=most_waiting)
-        self._taken = False
+        # Whose turn it is, and since when it has waited; None: nobody's.
+        self._head: tuple[str, float] | None = None
 
     def __len__(self) -> int:
         return len(self._queue)
 
     @property
     def idle(self) -> bool:
-        return not self._taken and len(self._queue) == 0
+        return self._head is None and len(self._queue) == 0
 
     def oldest(self) -> float:
         """Since when the longest waits; infinity if nobody does."""
         return min((ticket.item.since for ticket in self._queue), default=math.inf)
 
-    async def wait(self, request: Request, work_s: float, now: float) -> None:
-        if not self._taken:
-            self._taken = True
+    def view(self) -> QueueView:
+        callers = Counter(ticket.caller for ticket in self._queue)
+        oldest = self.oldest()
+        if self._head is not None:
+            caller, since = self._head
+            callers[caller] += 1
+            oldest = min(oldest, since)
+        return QueueView(callers.total(), oldest, callers, self._queue.work_s)
+
+    async def wait(self, request: Request, work_s: float, weight: float, now: float) -> None:
+        if self._head is None:
+            self._head = (request.completion.caller, now)
             return
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
-        ticket = self._push(_Waiter(turn, now), request, work_s)
+        ticket = self._push(_Waiter(turn, now), request, work_s, weight)
         timer = loop.call_at(request.deadline, _too_late, turn)
         try:
             await turn
@@ -151,12 +184,15 @@ class _Turns:
         while (ticket := self._queue.pop()) is not None:
             if not ticket.item.turn.done():
                 ticket.item.turn.set_result(None)
+                self._head = (ticket.caller, ticket.item.since)
                 return
-        self._taken = False
+        self._head = None
 
-    def _push(self, waiter: _Waiter, request: Request, work_s: float) -> Ticket[_Waiter]:
-        completion = request.completion
-        ticket = self._queue.push(waiter, completion.caller, completion.priority, work_s)
+    def _push(
+        self, waiter: _Waiter, request: Request, work_s: float, weight: float
+    ) -> Ticket[_Waiter]:
+        asked = request.completion
+        ticket = self._queue.push(waiter, asked.caller, asked.priority, work_s, weight)
         if ticket is None:
             raise queue_full(f"{len(self._queue)} requests wait already, the most that is allowed")
         return ticket

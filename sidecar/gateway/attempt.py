@@ -89,6 +89,7 @@ async def run(
         raise
     else:
         flight.completed()
+    await parts.recollections.keep(session, lease.line)
 
 
 def deadline_passed(session: Session) -> RequestFailed:
@@ -135,7 +136,7 @@ class _Flight:
         lease = self._lease
         self._watchdog = watchdog
         reply = self._reply = await lease.line.upstream.open(
-            self._call(), lease.line.target.phases.connect_s
+            await self._call(), lease.line.target.phases.connect_s
         )
         self._settle.responded(reply.status, reply.headers)
         if reply.status != 200:
@@ -203,12 +204,13 @@ class _Flight:
             self._plan.start = ANEW
         return out
 
-    def _call(self) -> Call:
+    async def _call(self) -> Call:
         line, plan = self._lease.line, self._plan
         if self._budget is not None:
             self._budget.check(0, 0)
+        completion = await self._parts.recollections.restore(self._completion(), line)
         http = line.dialect.encode(
-            self._completion(),
+            completion,
             line.profile,
             plan.start.prefix,
             self._lease.key.secret.reveal(),

@@ -11,6 +11,7 @@ from sidecar.core.clock import Clock
 from sidecar.failover.abilities import Abilities
 from sidecar.gateway.holding import Holding
 from sidecar.gateway.lease import Leases
+from sidecar.gateway.recollections import Recollections
 from sidecar.gateway.teacher import Teacher
 from sidecar.gateway.traffic import Traffic
 from sidecar.keys.ring import KeyRing
@@ -51,4 +52,5 @@ class Parts(msgspec.Struct, frozen=True):
     holding: Holding
     teacher: Teacher
     traffic: Traffic
+    recollections: Recollections
     rng: random.Random

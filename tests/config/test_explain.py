@@ -182,5 +182,19 @@ def test_the_health_door_and_the_store_are_told() -> None:
     assert "hunter2" not in "\n".join(found)
 
 
+def test_the_shares_of_callers_are_told() -> None:
+    text = "callers: {search: {weight: 4}, reports: {weight: 0.5}}\n"
+
+    assert (
+        "while they wait in one queue they share it as search 4, reports 0.5, everybody else 1"
+    ) in told(text + with_provider("accounts: {}"))
+
+
+def test_a_store_with_its_password_in_the_file_is_warned_of() -> None:
+    text = "store: redis://user:hunter2@r:6379/0\n" + with_provider("accounts: {}")
+
+    assert any("its password stands in the file" in line for line in warned(text))
+
+
 def test_a_price_without_a_cached_one_has_two_figures() -> None:
     assert price(Price(1_000_000_000, 2_500_000_000)) == "1 in, 2.5 out, USD per million tokens"
