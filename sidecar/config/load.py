@@ -11,6 +11,7 @@ import yaml
 
 from sidecar.config.schema import Account, Config, KeySource, Provider
 from sidecar.config.shape import shaped
+from sidecar.config.usual import routes_of
 
 # A configuration is written by hand; more is a mistake (or an attack on the parser). Bytes.
 MOST_BYTES = 1024 * 1024
@@ -102,7 +103,8 @@ def _not_yaml(error: Exception) -> str:
 
 
 def from_environment(environment: Mapping[str, str], key_envs: Mapping[str, str]) -> Config:
-    """The configuration of a user who wrote none: a provider for each key found.
+    """The configuration of a user who wrote none: a provider for each key found, and the route
+    `default` over their usual models.
 
     `key_envs` pairs providers with the environment variable of their key. Raises BadConfig if no
     key is there at all.
@@ -115,5 +117,6 @@ def from_environment(environment: Mapping[str, str], key_envs: Mapping[str, str]
         providers={
             name: Provider(accounts={"default": Account(keys=(KeySource(name="env", env=env),))})
             for name, env in found.items()
-        }
+        },
+        routes=routes_of(found),
     )

@@ -99,3 +99,12 @@ def test_the_examples_for_deployment_can_be_used(
     done = [home.run("check", "--config", f"{place}.yaml") for place in range(len(examples))]
     assert [(one.code, one.err) for one in done] == [(0, "")] * len(examples)
     assert examples
+
+
+def test_without_a_file_it_prints_the_route_that_the_keys_found_make(home: Home) -> None:
+    done = home.run("check", extra={"OPENAI_API_KEY": SECRET, "DEEPSEEK_API_KEY": SECRET})
+
+    assert done.code == 0
+    route = done.out[done.out.index("default: a stream") :]
+    assert route.index("deepseek/deepseek-v4-pro") < route.index("openai/gpt-5.4")
+    assert SECRET not in done.both
