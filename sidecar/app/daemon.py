@@ -141,6 +141,7 @@ class Daemon:
             most_streams=server.max_streams,
             reflection_on_tcp=server.reflection_on_tcp,
             public=server.public,
+            engine=server.engine,
         )
         return Listener(options, completion, control)
 

@@ -168,6 +168,7 @@ class TelemetryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The doors. `public` allows TCP beyond loopback, in so many words."""
 
+    engine: Literal["auto", "loop", "aio"] = "auto"
     socket_mode: str = "0660"
     public: bool = False
     reflection_on_tcp: bool = False

@@ -58,15 +58,20 @@ class CompletionDoor:
 
     async def stream(
         self, message: completion_pb2.StreamCompletionRequest, context: Context
-    ) -> None:
-        """StreamCompletion: one message for each event, the last one `completed`."""
-        sequence = message.after_sequence
+    ) -> completion_pb2.StreamCompletionResponse | None:
+        """StreamCompletion: one message for each event. The last one, `completed`, is returned, so
+        that it can leave together with the status."""
+        sequence, last = message.after_sequence, None
         async with Typed(context), self._streams.open():
             events = self._events(message.completion, message.request_id, sequence, context, STREAM)
             async with aclosing(events):
                 async for event in events:
                     sequence += 1
-                    await context.write(response(sequence, event))
+                    if type(event) is Completed:
+                        last = response(sequence, event)
+                    else:
+                        await context.write(response(sequence, event))
+        return last
 
     async def complete(
         self, message: completion_pb2.CompleteRequest, context: Context

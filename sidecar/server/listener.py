@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ from headway.v1 import completion_pb2, control_pb2
 from sidecar.server import translate
 from sidecar.server.completion import CompletionDoor
 from sidecar.server.control import ControlDoor
+from sidecar.server.driven.choice import AIO, AUTO, Drive, GrpcDrives, Server, choose
 from sidecar.server.errors import Typed
-from sidecar.server.problem import CannotListen
+from sidecar.server.problem import CannotListen, Impossible
 from sidecar.server.reflection import LazyReflection
 from sidecar.server.sockets import SocketLock, is_loopback, mode_at_bind, unix_path
+
+log = logging.getLogger(__name__)
 
 COMPLETION = "headway.v1.CompletionService"
 CONTROL = "headway.v1.ControlService"
@@ -32,7 +36,8 @@ class ListenOptions(msgspec.Struct, frozen=True):
     """`mode`: permission bits of Unix sockets. `most_message_bytes`: of one request.
 
     `most_streams`: calls at once per connection. `reflection_on_tcp`: reflection is always on for
-    Unix sockets. `public`: TCP addresses beyond loopback are allowed.
+    Unix sockets. `public`: TCP addresses beyond loopback are allowed. `engine`: what drives gRPC,
+    `auto`, `loop` or `aio` (docs/decisions/0009).
     """
 
     addresses: tuple[str, ...]
@@ -42,6 +47,7 @@ class ListenOptions(msgspec.Struct, frozen=True):
     most_streams: int = 4096
     reflection_on_tcp: bool = False
     public: bool = False
+    engine: str = AUTO
 
 
 class Listener:
@@ -51,22 +57,36 @@ class Listener:
         self, options: ListenOptions, completion: CompletionDoor, control: ControlDoor
     ) -> None:
         self._options = options
-        self._handlers = (_completion_handlers(completion), _control_handlers(control))
+        self._completion = completion
+        self._control = control
         self._health = health.aio.HealthServicer()
-        self._servers: list[grpc.aio.Server] = []
+        self._drive: Drive = GrpcDrives()
+        self._servers: list[Server] = []
         self._locks: list[SocketLock] = []
 
     async def start(self) -> None:
         """Bind everything, then serve. Raises CannotListen; then nothing stays behind."""
+        await self._serve(self._options.engine)
+        for name in (*READY, "liveness"):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def _serve(self, engine: str) -> None:
         try:
+            self._drive = await choose(engine)
             self._bind_all()
             for server in self._servers:
                 await server.start()
+        except Impossible as error:
+            await self.stop(0.0)
+            if engine != AUTO:
+                raise CannotListen(
+                    f"server.engine: {engine} is not possible here: {error}"
+                ) from None
+            log.info("gRPC drives itself: %s", error)
+            await self._serve(AIO)
         except BaseException:
             await self.stop(0.0)
             raise
-        for name in (*READY, "liveness"):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def lame_duck(self) -> None:
         """Tell every probe that no new call is wanted; liveness stays."""
@@ -77,6 +97,8 @@ class Listener:
         """Stop serving; calls that still run get `grace_s`, then are cancelled."""
         await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
         self._servers.clear()
+        self._drive.close()
+        self._drive = GrpcDrives()
         for lock in self._locks:
             lock.release()
         self._locks.clear()
@@ -93,14 +115,16 @@ class Listener:
             for address in tcp:
                 self._bind_tcp(server, address)
         if self._options.health:
-            server = grpc.aio.server(options=_options(self._options))
+            server = self._drive.server(_options(self._options))
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
             self._servers.append(server)
             _bind(server, self._options.health)
 
-    def _server(self, *, reflection: bool) -> grpc.aio.Server:
-        server = grpc.aio.server(options=_options(self._options))
-        server.add_generic_rpc_handlers(self._handlers)
+    def _server(self, *, reflection: bool) -> Server:
+        server = self._drive.server(_options(self._options))
+        last = self._drive.takes_last
+        handlers = (_completion_handlers(self._completion, last), _control_handlers(self._control))
+        server.add_generic_rpc_handlers(handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if reflection:
             names = (COMPLETION, CONTROL, health.SERVICE_NAME)
@@ -108,7 +132,7 @@ class Listener:
         self._servers.append(server)
         return server
 
-    def _bind_unix(self, server: grpc.aio.Server, address: str) -> None:
+    def _bind_unix(self, server: Server, address: str) -> None:
         path = unix_path(address)
         assert path is not None
         lock = SocketLock(path)
@@ -117,7 +141,7 @@ class Listener:
         with mode_at_bind(self._options.mode):
             _bind(server, f"unix:{Path(path).absolute()}")
 
-    def _bind_tcp(self, server: grpc.aio.Server, address: str) -> None:
+    def _bind_tcp(self, server: Server, address: str) -> None:
         if not self._options.public and not is_loopback(address):
             raise CannotListen(
                 f"{address} is not loopback: callers there would use your provider keys; say "
@@ -126,7 +150,7 @@ class Listener:
         _bind(server, address)
 
 
-def _bind(server: grpc.aio.Server, address: str) -> None:
+def _bind(server: Server, address: str) -> None:
     try:
         bound = server.add_insecure_port(address)
     except RuntimeError:
@@ -176,13 +200,25 @@ def _readable(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, An
     return checked
 
 
-def _completion_handlers(door: CompletionDoor) -> grpc.GenericRpcHandler:
+def _written(method: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Any]:
+    """`method` for servers that take no last message from a streaming method: it is written."""
+
+    async def write_all(message: Any, context: Any) -> None:
+        last = await method(message, context)
+        if last is not None:
+            await context.write(last)
+
+    return write_all
+
+
+def _completion_handlers(door: CompletionDoor, takes_last: bool) -> grpc.GenericRpcHandler:
     pb = completion_pb2
+    stream = _readable(door.stream)
     return grpc.method_handlers_generic_handler(
         COMPLETION,
         {
             "StreamCompletion": grpc.unary_stream_rpc_method_handler(
-                _readable(door.stream),
+                stream if takes_last else _written(stream),
                 _or_none(pb.StreamCompletionRequest.FromString),
                 pb.StreamCompletionResponse.SerializeToString,
             ),

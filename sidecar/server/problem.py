@@ -3,3 +3,7 @@
 
 class CannotListen(Exception):
     """An address cannot be served; the text says which, why, and what to do."""
+
+
+class Impossible(Exception):
+    """The loop cannot drive gRPC here; the text says why. Nobody has been served yet."""
