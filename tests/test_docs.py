@@ -13,8 +13,9 @@ import yaml
 
 from sidecar.config import schema
 from sidecar.config.load import parse
-from sidecar.config.resolve import PHASES, resolve
+from sidecar.config.resolve import FLOOR, PHASES, resolve
 from sidecar.core.failure import CODES, VERDICTS, Cause, Reason
+from sidecar.core.target import Phases
 from sidecar.providers.profiles import Timeouts
 from sidecar.providers.table import DIALECTS, PROFILES
 from sidecar.server.errors import PRECONDITIONS
@@ -86,7 +87,12 @@ def test_every_shape_of_the_schema_has_its_section() -> None:
 def test_every_clock_of_an_attempt_is_documented_with_its_default() -> None:
     told = {cells[0]: cells[1] for cells in rows(DOCS / "configuration.md", "`timeouts`")}
     clocks = Timeouts()
-    assert told == {name: f"`{getattr(clocks, PHASES[name]):g}s`" for name in PHASES}
+    floor = Phases()
+    known = {name: f"`{getattr(clocks, field):g}s`" for name, field in PHASES.items()
+             if hasattr(clocks, field)}  # fmt: skip
+    known["rate_window"] = f"`{floor.rate_window_s:g}s`"
+    known[FLOOR] = f"`{floor.min_tokens_per_s:g}`"
+    assert told == known
 
 
 def test_every_dialect_is_named_where_it_is_configured() -> None:

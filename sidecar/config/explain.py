@@ -249,7 +249,14 @@ def _clocks(phases: Phases) -> str:
         ("all of it", phases.total_s),
     )
     told = [f"{_span(value)} for {name}" for name, value in clocks if value is not None]
-    return f"waits at most {', '.join(told)}"
+    return f"waits at most {', '.join(told)}; {_floor(phases)}"
+
+
+def _floor(phases: Phases) -> str:
+    if not phases.min_tokens_per_s:
+        return "may be as slow as it likes"
+    window = _span(phases.rate_window_s)
+    return f"left for another target below {phases.min_tokens_per_s:g} tokens/s over {window}"
 
 
 def _span(value_s: float) -> str:

@@ -42,7 +42,10 @@ PHASES = {
     "turn_gap": "turn_gap_s",
     "answer_gap": "answer_gap_s",
     "total": "total_s",
+    "rate_window": "rate_window_s",
 }
+# A figure among them, in tokens per second: below it an attempt is too slow.
+FLOOR = "min_tokens_per_s"
 
 
 class ResolvedAccount(msgspec.Struct, frozen=True):
@@ -102,6 +105,7 @@ class ResolvedProvider(msgspec.Struct, frozen=True):
     def _phases(self, model: str, profile: TargetProfile) -> Phases:
         of_model = (own for name, own in self.model_timeouts.items() if fnmatchcase(model, name))
         given = {**self.timeouts, **next(of_model, {})}
+        floor = {name: given.pop(name) for name in (FLOOR, "rate_window_s") if name in given}
         own = msgspec.structs.replace(profile.provider.timeouts, **given)
         first_s = own.first_event_s
         if profile.profile.reasoning and "first_event_s" not in given:
@@ -114,6 +118,7 @@ class ResolvedProvider(msgspec.Struct, frozen=True):
             turn_s=own.turn_gap_s,
             answer_gap_s=own.answer_gap_s,
             total_s=own.total_s,
+            **floor,
         )
 
 
@@ -238,9 +243,20 @@ class _Resolver:
     def _timeouts(self, given: Mapping[str, str | float], path: str) -> dict[str, float]:
         """What was given, by field of Timeouts."""
         known = {name: value for name, value in given.items() if name in PHASES}
-        for name in given.keys() - known:
-            self.wrong(f"{path}.{name}", f"expected one of {', '.join(PHASES)}")
-        return {PHASES[n]: self._duration(f"{path}.{n}", value) for n, value in known.items()}
+        for name in given.keys() - known - {FLOOR}:
+            self.wrong(f"{path}.{name}", f"expected one of {', '.join((*PHASES, FLOOR))}")
+        found = {PHASES[n]: self._duration(f"{path}.{n}", value) for n, value in known.items()}
+        if found.get("rate_window_s") == 0:
+            self.wrong(f"{path}.rate_window", "must be longer than nothing")
+        if FLOOR in given:
+            found[FLOOR] = self._floor(f"{path}.{FLOOR}", given[FLOOR])
+        return found
+
+    def _floor(self, path: str, value: str | float) -> float:
+        if isinstance(value, str) or not value >= 0:
+            self.wrong(path, f"expected tokens per second, 0 for no floor, got {value!r}")
+            return 0.0
+        return float(value)
 
     def _account(self, name: str, raw: Account, path: str) -> ResolvedAccount:
         limits = self._limits(name, raw, f"{path}.limits")

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from sidecar.core.target import PhaseTimeouts
+
 
 class Role(enum.Enum):
     SYSTEM = "system"
@@ -150,6 +152,7 @@ class Completion(msgspec.Struct, frozen=True):
     on_interruption: OnInterruption | None = None
     max_cost_nano_usd: int | None = None
     cache: CachePolicy = CachePolicy()
+    timeouts: PhaseTimeouts = PhaseTimeouts()
     provider_options: dict[str, Any] = {}
 
 

@@ -24,7 +24,9 @@ class Phases(msgspec.Struct, frozen=True):
 
     Keep-alive comments do not move them. `gap` clocks run between deltas of one phase, `turn_s`
     between the last reasoning and the first answer, `tail_s` from the finish reason to the end of
-    the stream (usage may follow; a missing end is no failure then).
+    the stream (usage may follow; a missing end is no failure then). Less than `min_tokens_per_s`
+    over `rate_window_s` of speaking is too slow while another target is there (failure card, H22:
+    5 tokens/s over 10 s); 0 switches that off.
     """
 
     connect_s: float = 5.0
@@ -35,6 +37,27 @@ class Phases(msgspec.Struct, frozen=True):
     answer_gap_s: float = 20.0
     tail_s: float = 2.0
     total_s: float | None = None
+    min_tokens_per_s: float = 5.0
+    rate_window_s: float = 10.0
+
+
+class PhaseTimeouts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one request wants of these clocks, in seconds; None leaves what is configured."""
+
+    connect_s: float | None = None
+    headers_s: float | None = None
+    first_s: float | None = None
+    reasoning_gap_s: float | None = None
+    turn_s: float | None = None
+    answer_gap_s: float | None = None
+    total_s: float | None = None
+    min_tokens_per_s: float | None = None
+
+    def over(self, phases: Phases) -> Phases:
+        """`phases` with what is wanted here in their place."""
+        wanted = {name: value for name, value in msgspec.structs.asdict(self).items()
+                  if value is not None}  # fmt: skip
+        return msgspec.structs.replace(phases, **wanted) if wanted else phases
 
 
 class Target(msgspec.Struct, frozen=True):

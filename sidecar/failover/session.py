@@ -150,6 +150,12 @@ class Session:
         """Has the caller been given anything?"""
         return self.sequence > 0
 
+    def may_leave(self, rank: int) -> bool:
+        """May a stream on target `rank` be given up for a better one?"""
+        if self.delivered and self._policy is OnInterruption.FAIL:
+            return False
+        return any(not s.out for place, s in enumerate(self._standings) if place != rank)
+
     def ready_at(self, rank: int, now: float) -> float:
         """From when this request may ask target `rank` (again); infinity for never."""
         standing = self._standings[rank]

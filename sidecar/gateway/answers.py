@@ -21,6 +21,7 @@ from sidecar.core.events import (
 )
 from sidecar.core.money import FREE
 from sidecar.core.request import CachePolicy, Completion, Priority, Request
+from sidecar.core.target import PhaseTimeouts
 from sidecar.core.usage import NOTHING
 from sidecar.failover.session import Session
 from sidecar.gateway import tape
@@ -101,5 +102,6 @@ def _key(completion: Completion) -> str:
         on_interruption=None,
         max_cost_nano_usd=None,
         cache=CachePolicy(),
+        timeouts=PhaseTimeouts(),
     )
     return "answer:" + hashlib.blake2b(_json.encode(bare), digest_size=20).hexdigest()

@@ -11,9 +11,11 @@ from contextlib import aclosing, suppress
 
 import msgspec
 
-from sidecar.core.events import Delta, Event, Outcome, Reasoning
+from sidecar.core.events import Delta, Event, Outcome, Reasoning, ToolCall
 from sidecar.core.failure import Cause, Failure, Reason, RequestFailed
 from sidecar.core.request import Completion
+from sidecar.core.target import Phases
+from sidecar.failover.pace import Pace
 from sidecar.failover.resume import ANEW
 from sidecar.failover.session import Plan, Session
 from sidecar.failover.splice import Joint
@@ -62,9 +64,8 @@ async def run(
     caller's deadline passes, and whatever ends the caller (cancellation); always settled first.
     """
     flight = _Flight(parts, session, lease, trace)
-    phases = lease.line.target.phases
     try:
-        async with Watchdog(phases, session.request.deadline) as watchdog:
+        async with Watchdog(flight.phases, session.request.deadline) as watchdog:
             try:
                 async with aclosing(flight.events(watchdog)) as events:
                     async for event in events:
@@ -109,12 +110,14 @@ class _Flight:
         "_decoder",
         "_joint",
         "_lease",
+        "_pace",
         "_parts",
         "_plan",
         "_reply",
         "_session",
         "_settle",
         "_watchdog",
+        "phases",
     )
 
     def __init__(self, parts: Parts, session: Session, lease: Lease, trace: RequestTrace) -> None:
@@ -130,13 +133,17 @@ class _Flight:
         self._settle = Settlement(parts, session, lease, plan, trace)
         self._budget = self._settle.budget()
         self._watchdog: Watchdog | None = None
+        self.phases = session.request.completion.timeouts.over(lease.line.target.phases)
+        self._pace: Pace | None = None
+        if self.phases.min_tokens_per_s and session.may_leave(lease.rank):
+            self._pace = Pace(self.phases.rate_window_s)
 
     async def events(self, watchdog: Watchdog) -> AsyncGenerator[Event, None]:
         """Everything the caller gets of this attempt, in order. Raises what went wrong."""
         lease = self._lease
         self._watchdog = watchdog
         reply = self._reply = await lease.line.upstream.open(
-            await self._call(), lease.line.target.phases.connect_s
+            await self._call(), self.phases.connect_s
         )
         self._settle.responded(reply.status, reply.headers)
         if reply.status != 200:
@@ -149,9 +156,7 @@ class _Flight:
         watchdog.enter(Stage.FIRST)
         while True:
             data = await reply.read()
-            deltas = decoder.feed(data) if data else decoder.end()
-            if self._joint is not None:
-                deltas = self._joined(deltas, over=decoder.done or not data)
+            deltas = self._read(decoder, data)
             if deltas:
                 watchdog.enter(Stage.PAUSED)
                 for delta in deltas:
@@ -160,6 +165,8 @@ class _Flight:
                     if self._session.note(delta):
                         yield delta
                 watchdog.enter(self._stage(deltas[-1], decoder))
+                if self._pace is not None:
+                    self._listen(self._pace, decoder)
             elif decoder.report.finish_reason is not None:
                 watchdog.enter(Stage.TAIL)
             self._judge(decoder)
@@ -167,6 +174,25 @@ class _Flight:
                 break
         if not self._plan.announced:
             yield self._session.announce(self._plan)
+
+    def _read(self, decoder: Decoder, data: bytes) -> list[Delta]:
+        """What a read of the body (nothing: its end) brings the caller."""
+        deltas = decoder.feed(data) if data else decoder.end()
+        if self._pace is not None and deltas:
+            self._pace.heard(sum(decoder.pieces), _chars(deltas), self._parts.clock.now())
+        if self._joint is not None:
+            deltas = self._joined(deltas, over=decoder.done or not data)
+        return deltas
+
+    def _listen(self, pace: Pace, decoder: Decoder) -> None:
+        """The caller has what there is. Raise if that was too little for its time."""
+        pace.listening(self._parts.clock.now())
+        rate, floor = pace.rate(), self.phases.min_tokens_per_s
+        if rate is None or rate >= floor or decoder.report.finish_reason is not None:
+            return
+        session, lease = self._session, self._lease
+        if session.may_leave(lease.rank) and self._parts.leases.elsewhere(session, lease):
+            raise AttemptFailed(_too_slow(rate, self.phases))
 
     def _judge(self, decoder: Decoder) -> None:
         """Raise what ends the attempt now: its failure, or the caller's bound on the cost."""
@@ -285,6 +311,18 @@ class _Flight:
 
     def abandoned(self) -> None:
         self._settle.abandoned(Outcome.ABANDONED)
+
+
+def _too_slow(rate: float, phases: Phases) -> Failure:
+    return Failure(
+        Cause.TOO_SLOW,
+        f"{rate:.1f} tokens/s over {phases.rate_window_s:g} s, the least is "
+        f"{phases.min_tokens_per_s:g}",
+    )
+
+
+def _chars(deltas: list[Delta]) -> int:
+    return sum(len(d.arguments if isinstance(d, ToolCall) else d.text) for d in deltas)
 
 
 def _about_prefix(failure: Failure, *, sent: bool) -> Failure:

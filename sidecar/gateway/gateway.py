@@ -12,9 +12,10 @@ from sidecar.failover.session import Session
 from sidecar.gateway import attempt
 from sidecar.gateway.admission import Admission
 from sidecar.gateway.answers import Answers
-from sidecar.gateway.lease import Lease, Want
+from sidecar.gateway.lease import Lease
 from sidecar.gateway.line import Line, World
 from sidecar.gateway.parts import Parts
+from sidecar.gateway.search import Want
 from sidecar.limits.bucket import Bucket, Dimension
 from sidecar.limits.estimate import fitted
 from sidecar.limits.queue import work_of

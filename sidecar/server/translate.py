@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from google.protobuf import json_format, struct_pb2
+from google.protobuf import duration_pb2, json_format, struct_pb2
 from headway.v1 import message_pb2, request_pb2
 
 from sidecar.core.failure import Reason, RequestFailed
@@ -28,6 +28,7 @@ from sidecar.core.request import (
     ToolChoice,
     ToolUse,
 )
+from sidecar.core.target import PhaseTimeouts
 
 _T = TypeVar("_T")
 
@@ -70,6 +71,19 @@ CHOICES: dict[int, ToolChoice | None] = {
     request_pb2.TOOL_CHOICE_MODE_NONE: ToolChoice("none"),
     request_pb2.TOOL_CHOICE_MODE_REQUIRED: ToolChoice("required"),
 }
+# Fields of PhaseTimeouts, there and here.
+PHASES = {
+    "connect": "connect_s",
+    "headers": "headers_s",
+    "first_event": "first_s",
+    "reasoning_gap": "reasoning_gap_s",
+    "turn": "turn_s",
+    "answer_gap": "answer_gap_s",
+    "total": "total_s",
+}
+LONGEST_PHASE_S = 86_400.0
+# Tokens per second; no model writes faster, so a higher floor would stand against all of them.
+FASTEST_FLOOR = 10_000.0
 READS = {request_pb2.CACHE_MODE_READ, request_pb2.CACHE_MODE_READ_WRITE}
 WRITES = {request_pb2.CACHE_MODE_WRITE, request_pb2.CACHE_MODE_READ_WRITE}
 
@@ -97,6 +111,7 @@ def completion_from(message: request_pb2.Completion) -> Completion:
         on_interruption=_known(INTERRUPTIONS, message.on_interruption, "on_interruption"),
         max_cost_nano_usd=_positive(message, "max_cost_nano_usd"),
         cache=_cache(message),
+        timeouts=_timeouts(message),
         provider_options=_plain(message.provider_options, "provider_options"),
     )
 
@@ -225,6 +240,24 @@ def _cache(message: request_pb2.Completion) -> CachePolicy:
     if ttl_s <= 0:
         raise invalid("completion.cache.ttl", "must be positive")
     return CachePolicy(policy.mode in READS, policy.mode in WRITES, ttl_s)
+
+
+def _timeouts(message: request_pb2.Completion) -> PhaseTimeouts:
+    """What is set is positive; a floor may be 0, which switches it off."""
+    given, where = message.timeouts, "completion.timeouts"
+    found: dict[str, float] = {}
+    for name, field in PHASES.items():
+        if not given.HasField(name):  # type: ignore[arg-type]
+            continue
+        span: duration_pb2.Duration = getattr(given, name)
+        found[field] = span.seconds + span.nanos / 1e9
+        if not 0 < found[field] <= LONGEST_PHASE_S:
+            raise invalid(f"{where}.{name}", "must be positive, and at most a day")
+    if given.HasField("min_tokens_per_s"):
+        floor = found["min_tokens_per_s"] = given.min_tokens_per_s
+        if not 0 <= floor <= FASTEST_FLOOR:
+            raise invalid(f"{where}.min_tokens_per_s", f"must be between 0 and {FASTEST_FLOOR:g}")
+    return PhaseTimeouts(**found)
 
 
 def _known(table: Mapping[Any, _T], value: int, field: str) -> _T:

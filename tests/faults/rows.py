@@ -13,7 +13,6 @@ from tests.faults.slowness import SLOWNESS
 
 ROWS: tuple[Row, ...] = PUBLISHED + CUTS + IN_BAND + SLOWNESS + KEYS + LIFECYCLE + MONEY
 NOT_YET: dict[str, str] = {
-    "H22": "there is no floor of tokens per second yet",
     "H34": "two keys of one owner are not merged yet",
     "H35": "needs Redis",
     "H36": "needs Redis",

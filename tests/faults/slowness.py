@@ -1,4 +1,4 @@
-"""H23 to H28: slow, silent, and late."""
+"""H22 to H28: slow, silent, and late."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tests.support.machine import Starvation
 THOUGHT = written(0, 20, 20)
 # H28: the caller's deadline, how late its end may come, how late the provider's connection's.
 DEADLINE_S, LATE_S, CLOSED_S = 1.0, 0.050, 0.250
+# H22: within what a drip is to be left.
+FLOOR_DECIDED_S = 15.0
 EXCEEDED = "DEADLINE_EXCEEDED"
 PHASES = ("headers", "reasoning", "answer")
 
@@ -21,6 +23,15 @@ PHASES = ("headers", "reasoning", "answer")
 def alone(seen: Seen) -> Iterator[Check]:
     """No false alarm: the one attempt was left to finish."""
     yield required("one attempt", len(seen.log) == 1, len(seen.log))
+
+
+def h22(seen: Seen) -> Iterator[Check]:
+    slow = seen.on(0)
+    ran_s = (slow[0].ended_s or 0.0) - slow[0].received_s
+    yield required("decided within 15 s", ran_s <= FLOOR_DECIDED_S, f"{ran_s:.2f} s")
+    yield required("asked once", len(slow) == 1, len(slow))
+    causes = [attempt.reason for attempt in seen.call.attempts[1:]]
+    yield required("told as too slow", causes == ["STREAM_TOO_SLOW"], causes)
 
 
 def h23(seen: Seen) -> Iterator[Check]:
@@ -81,6 +92,11 @@ def deadline_sides() -> tuple[Side, ...]:
 
 
 SLOWNESS = (
+    Row(id="H22", fault="one token per second where a hundred are normal", judge=h22,
+        sides=(Side(provider="primary", model="fake-60+tps-1"), BACKUP), lasts_s=14),
+    Row(id="H22-alone", fault="the same with nowhere to go: left alone", judge=alone,
+        sides=(Side(provider="primary", model="fake-12+tps-1"),), text=written(0, 0, 12),
+        lasts_s=15),
     Row(id="H23", fault="keep-alive comments for 30 s", judge=h23, lasts_s=9,
         sides=slow("fake-60+keepalive-30-1", first_event="5s")),
     Row(id="H24", fault="a reasoning model silent for 100 s, then healthy", judge=alone,

@@ -16,7 +16,8 @@ from sidecar.core.events import Completed, Event
 from sidecar.core.failure import RequestFailed
 from sidecar.core.request import Completion, Message, Request, Role, Text
 from sidecar.failover.session import Session
-from sidecar.gateway.lease import Lease, Want
+from sidecar.gateway.lease import Lease
+from sidecar.gateway.search import Want
 from sidecar.keys.ring import Key
 from sidecar.keys.secret import Secret
 from sidecar.ledger.prices import PriceBook

@@ -8,7 +8,8 @@ import pytest
 
 from sidecar.core.failure import Cause, Failure, Reason, RequestFailed
 from sidecar.failover.session import Session
-from sidecar.gateway.lease import LEASE_S, Lease, Want
+from sidecar.gateway.lease import LEASE_S, Lease
+from sidecar.gateway.search import Want
 from sidecar.limits.bucket import Cost
 from sidecar.testing.virtual import in_virtual_time
 from tests.gateway.house import MODEL, PLAIN, House, settled_down
