@@ -9,11 +9,15 @@ from sidecar.core.events import AttemptBegan, Completed, Continuation, FinishRea
 from sidecar.core.events import Outcome as AttemptOutcome
 from sidecar.core.failure import CODES, Reason
 from sidecar.core.money import Cost
+from sidecar.core.request import OnInterruption
 from sidecar.core.transcript import Transcript
 from sidecar.limits.bucket import Dimension
 from sidecar.testing import written
+from sidecar.testing.journal import Entry as Billed
 from sidecar.testing.texts import rest_after
-from tests.simulation.world import SECRET, Outcome, World, held
+from tests.simulation.places import ROUTES, SECRET, charged, keys_of
+from tests.simulation.weather import Spell
+from tests.simulation.world import Outcome, World, held
 
 # True texts by model; what the fake provider would have said without any fault.
 MODELS = {
@@ -119,8 +123,10 @@ def _settled(world: World) -> None:
     for state in world.store.snapshot():
         if state.bucket.dimension is Dimension.CONCURRENCY:
             assert state.free_now == state.limit_now, state
-    assert world.engine.admission.active == 0
-    assert not +world.engine.parts.traffic.targets
+    for pod in world.pods:
+        assert pod.admission.active == 0
+        assert not +pod.parts.traffic.targets
+        assert not len(pod.journals)
     assert not world.books.held
     assert not world.left, world.left
     keys = Counter(entry.key for entry in world.books.entries)
@@ -135,7 +141,9 @@ def _billed(world: World) -> None:
             if entry.provider == name:
                 ledger += entry.cost
         assert not ledger.unknown
-        bill = provider.bill.total.cost
+        bill = Cost()
+        for sold in provider.log:
+            bill += charged(name, sold.usage, sold.received_wall_ns)
         assert ledger == bill, (name, ledger, bill, _differences(world, name))
 
 
@@ -146,29 +154,55 @@ def _differences(world: World, name: str) -> list[str]:
         for e in world.books.entries
         if e.provider == name
     )
-    theirs: dict[tuple[int, str], list[object]] = {}
+    theirs: dict[tuple[int, str], list[Billed]] = {}
     for entry in world.providers[name].log:
         theirs.setdefault((entry.received_wall_ns // 1_000_000, entry.key), []).append(entry)
     out = []
     for started_ns, alias, usage, reason, ended, request_id in ours:
         for entry in theirs.get((started_ns // 1_000_000, alias), []):
-            billed = entry.usage  # type: ignore[attr-defined]
+            billed = entry.usage
             same = (usage.input_tokens, usage.output_tokens, usage.reasoning_tokens) == (
                 billed.input_tokens, billed.output_tokens, billed.reasoning_tokens
             )  # fmt: skip
             if not same:
-                fault = entry.fault  # type: ignore[attr-defined]
-                out.append(f"{request_id} {ended} {reason} {fault}: {usage} / {billed}")
+                out.append(f"{request_id} {ended} {reason} {entry.fault}: {usage} / {billed}")
     return out[:8]
+
+
+def servable(world: World) -> list[Outcome]:
+    """Callers that a perfect daemon would serve: a minute or more of time, no rescue forbidden, and
+    a target of their route that no spell touched while they were there."""
+    return [
+        outcome
+        for outcome in world.outcomes
+        if outcome.wish.timeout_s >= 60
+        and not outcome.hung_up
+        and outcome.wish.completion.on_interruption is not OnInterruption.FAIL
+        and _alive(world.setting.spells, outcome)
+    ]
+
+
+def _alive(spells: tuple[Spell, ...], outcome: Outcome) -> bool:
+    span = outcome.began_s, outcome.ended_s
+    for provider in ROUTES[outcome.wish.completion.model]:
+        touching = [spell for spell in spells if spell.covers(provider, *span)]
+        revoked = {spell.key for spell in touching if spell.kind == "revoked"}
+        whole = all(spell.kind == "revoked" for spell in touching)
+        if whole and revoked != set(keys_of(provider)):
+            return True
+    return False
 
 
 def _figures(world: World) -> dict[str, int]:
     done = [o for o in world.outcomes if o.error is None and not o.hung_up]
     failed = Counter(o.error.reason.value for o in world.outcomes if o.error is not None)
     resumed = sum(1 for entry in world.books.entries if entry.continuation.value == "resumed")
+    could = servable(world)
     return {
         "requests": len(world.outcomes),
         "completed": len(done),
+        "servable": len(could),
+        "served": sum(outcome.error is None for outcome in could),
         "hung up": sum(o.hung_up for o in world.outcomes),
         "attempts": len(world.books.entries),
         "resumed": resumed,

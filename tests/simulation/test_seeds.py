@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.__main__ import simulate
 from tests.simulation.checks import judge, trace
-from tests.simulation.world import UNCOUNTABLE, World
+from tests.simulation.places import UNCOUNTABLE
+from tests.simulation.play import simulate
+from tests.simulation.world import World
 
 REQUESTS = 500
 

@@ -1,4 +1,4 @@
-"""A world: providers with their faults, callers with their habits, and one daemon without doors."""
+"""A world: providers with their faults, callers with their habits, and daemons without doors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import msgspec
 from sidecar.app.engine import Engine
 from sidecar.cache.store import memory_cache
 from sidecar.config import prices as price_rules
-from sidecar.config.load import parse
-from sidecar.config.resolve import Resolved, resolve
-from sidecar.core.clock import LoopClock
+from sidecar.config.resolve import Resolved
 from sidecar.core.events import AttemptBegan, Completed, Continuation, Event
 from sidecar.core.failure import RequestFailed
 from sidecar.core.request import (
@@ -34,66 +32,52 @@ from sidecar.keys.ring import Key
 from sidecar.keys.secret import Secret
 from sidecar.ledger.prices import PriceBook
 from sidecar.limits.memory import MemoryStore
-from sidecar.providers.table import DIALECTS, PROFILES
 from sidecar.telemetry import Telemetry
 from sidecar.testing import (
     FakeProvider,
     FakeTransport,
     ProviderConfig,
-    Quota,
     Seeded,
     virtual,
 )
 from sidecar.testing import Key as FakeKey
 from tests.simulation.books import Books
+from tests.simulation.places import FAULTS, HOSTS, KEYS, QUOTAS, SECRET, keys_of, resolved
+from tests.simulation.weather import Skies, Spell, forecast
 
-SECRET = "sk-planted-simulation-"
+# Where DeepSeek's prices change, and where they do not: seconds after `virtual.START_WALL_NS`, a
+# Monday at 12:00 UTC. Tuesday 00:45, 03:45, 05:45 and 09:45, Saturday 00:45, and the start.
+STARTS_S = (0, 45_900, 56_700, 63_900, 78_300, 391_500)
 
-# Every way of failing that another target or another attempt can mend.
-FAULTS = (
-    "http-429", "http-429-2", "http-500", "http-503", "http-529", "lose-reset", "lose-close",
-    "cut-reasoning-5", "cut-answer-7", "cut-byte-900", "rst-answer-3", "eof-reasoning-4",
-    "eof-answer-9", "stall-8-400", "first-500", "silent-300", "error-openai-4", "error-vllm-0",
-    "firsterror-openai", "error-deepseek-6", "no-finish", "empty", "html", "html-502", "no-done",
-    "frame-crlf", "frame-comments", "chunk-7", "lateerror-openrouter",
-    "prefix-echo+cut-answer-8", "prefix-restart+cut-answer-12", "prefix-refuse+cut-reasoning-6",
-)  # fmt: skip
 
-# What a provider says from these on until we hang up cannot be counted from outside: its bill
-# cannot be matched to the token.
-UNCOUNTABLE = ("garbage-6", "broken-6", "badbytes-5")
+class Setting(msgspec.Struct, frozen=True):
+    """What a world is made of. `pods` daemons share one store (the memory store stands for Redis:
+    `tests/limits` holds both equal) and one cache; `rate` is of faults for each attempt."""
 
-CONFIG = """
-providers:
-  deepseek:
-    base_url: http://alpha
-    accounts:
-      a:
-        keys: [{name: a1, env: A1}, {name: a2, env: A2}]
-        limits: [{requests: 600, per: 60s, burst: 40}, {concurrency: 60}]
-      b:
-        keys: [{name: b1, env: B1}]
-        limits: [{tokens: 200000, per: 60s, burst: 60000, class: reasoning}, {concurrency: 60}]
-    timeouts: {headers: 30s, first_event: 60s, total: 900s}
-    models: {"fake-*": {reasoning: true, resume: prefix, price: {input: 0.15, output: 0.60}}}
-  second:
-    dialect: openai-chat
-    base_url: http://beta/v1
-    accounts: {c: {keys: [{name: c1, env: C1}]}}
-    models: {"fake-*": {reasoning: true, price: {input: 1.0, output: 4.0}}}
-  third:
-    dialect: openai-chat
-    base_url: http://gamma/v1
-    accounts: {d: {keys: [{name: d1, env: D1}]}}
-    models: {"fake-*": {reasoning: true, price: {input: 2.0, output: 8.0}}}
-routes:
-  default: {targets: [deepseek/fake-reasoner-12-16, second/fake-reasoner-9-20, third/fake-60]}
-  pair: {targets: [second/fake-reasoner-9-20, deepseek/fake-reasoner-12-16], patience: 1s}
-  alone: {targets: [deepseek/fake-reasoner-12-16], retries: 5}
-"""
-KEYS = (("deepseek", "a", "a1"), ("deepseek", "a", "a2"), ("deepseek", "b", "b1"),
-        ("second", "c", "c1"), ("third", "d", "d1"))  # fmt: skip
-HOSTS = {"deepseek": "alpha", "second": "beta", "third": "gamma"}
+    seed: int
+    requests: int
+    rate: float = 0.12
+    faults: tuple[str, ...] = FAULTS
+    length_s: float = 1800.0
+    pods: int = 1
+    spells: tuple[Spell, ...] = ()
+    start_s: int = 0
+
+    @classmethod
+    def drawn(cls, seed: int, requests: int, rate: float) -> Setting:
+        """One to three pods under a sky of their own, somewhere in DeepSeek's week."""
+        rng = random.Random(f"setting {seed}")
+        length_s = rng.choice((300.0, 900.0, 1800.0))
+        keys = {provider: keys_of(provider) for provider in HOSTS}
+        return cls(
+            seed=seed,
+            requests=requests,
+            rate=rate,
+            length_s=length_s,
+            pods=rng.choice((1, 2, 3)),
+            spells=tuple(forecast(rng, keys, length_s)),
+            start_s=rng.choice(STARTS_S),
+        )
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -118,52 +102,57 @@ class Outcome(msgspec.Struct):
     ended_s: float = 0.0
     deadline_s: float = 0.0
 
+    @property
+    def began_s(self) -> float:
+        return self.deadline_s - self.wish.timeout_s
+
 
 class World:
-    """One run. `await run()` inside a virtual loop; then everything is there to be judged."""
+    """One run of `setting`. `await run()` inside a virtual loop; then all is there to be judged."""
 
-    def __init__(
-        self, seed: int, requests: int, rate: float = 0.12, faults: tuple[str, ...] = FAULTS
-    ) -> None:
+    def __init__(self, setting: Setting) -> None:
+        seed = setting.seed
+        self.setting = setting
         self.rng = random.Random(f"world {seed}")
-        self.clock = LoopClock(asyncio.get_running_loop(), virtual.START_WALL_NS)
-        self.providers = {name: self._provider(name, Seeded(seed, rate, faults)) for name in HOSTS}
+        self.clock = virtual.clock()
+        self.providers = {name: self._provider(name) for name in HOSTS}
         hosts = {HOSTS[name]: provider for name, provider in self.providers.items()}
         self.transport = FakeTransport(hosts, self.clock)
         self.books = Books()
         self.store = MemoryStore(self.clock)
-        self.resolved: Resolved = resolve(parse(CONFIG), PROFILES, set(DIALECTS))
-        prices = PriceBook({}, None, price_rules.rules(self.resolved.config))
-        self.engine = Engine(
+        self.cache = memory_cache()
+        self.resolved: Resolved = resolved()
+        self.pods = [self._pod(number) for number in range(setting.pods)]
+        self.wishes = [self._wish(number) for number in range(setting.requests)]
+        self.outcomes: list[Outcome] = []
+        self.left: set[asyncio.Task[object]] = set()
+
+    def _pod(self, number: int) -> Engine:
+        name = f"daemon {self.setting.seed}" + (f" pod {number}" if number else "")
+        return Engine(
             self.resolved,
             [Key(p, a, k, Secret(SECRET + k)) for p, a, k in KEYS],
             "simulated",
             clock=self.clock,
-            rng=random.Random(f"daemon {seed}"),
+            rng=random.Random(name),
             store=self.store,
             ledger=self.books,
-            prices=prices,
+            prices=PriceBook({}, None, price_rules.rules(self.resolved.config)),
             transports=lambda provider: self.transport,
-            cache=memory_cache(),
+            cache=self.cache,
         )
-        self.wishes = [self._wish(number) for number in range(requests)]
-        self.outcomes: list[Outcome] = []
-        self.left: set[asyncio.Task[object]] = set()
 
-    def _provider(self, name: str, script: Seeded) -> FakeProvider:
+    def _provider(self, name: str) -> FakeProvider:
+        setting = self.setting
         keys = {
             SECRET + alias: FakeKey(alias, account)
             for provider, account, alias in KEYS
             if provider == name
         }
-        config = ProviderConfig(
-            keys=keys,
-            prices={"*": PRICES[name]},
-            quotas=QUOTAS.get(name, ()),
-            keep=1_000_000,
-            keep_bodies=0,
-        )
-        return FakeProvider(config, self.clock, script)
+        quotas = QUOTAS.get(name, ())
+        config = ProviderConfig(keys=keys, quotas=quotas, keep=1_000_000, keep_bodies=0)
+        seeded = Seeded(setting.seed, setting.rate, setting.faults)
+        return FakeProvider(config, self.clock, Skies(seeded, name, setting.spells, self.clock))
 
     def _wish(self, number: int) -> Wish:
         rng = self.rng
@@ -171,7 +160,7 @@ class World:
         hangs_up = rng.random() < 0.08
         return Wish(
             number=number,
-            at_s=rng.uniform(0, 1800.0),
+            at_s=rng.uniform(0, self.setting.length_s),
             timeout_s=rng.choice((5.0, 60.0, 300.0, 600.0, 600.0)),
             hangs_up_s=rng.uniform(0, 2.0) if hangs_up else None,
             reattaches=not hangs_up and rng.random() < 0.1,
@@ -186,15 +175,34 @@ class World:
         )
 
     async def run(self) -> None:
-        """Let everybody come and go, then end the daemon."""
-        self.engine.start()
+        """Let everybody come and go, then end the daemons."""
+        for pod in self.pods:
+            pod.start()
+        weather = [asyncio.create_task(self._spell(spell)) for spell in self.setting.spells]
         async with asyncio.TaskGroup() as group:
             for wish in self.wishes:
                 group.create_task(self._caller(wish), name=f"caller {wish.number}")
-        await self.engine.aclose()
+        for task in weather:
+            task.cancel()
+        for pod in self.pods:
+            await pod.aclose()
         await self.transport.aclose()
         await asyncio.sleep(0)
         self.left = asyncio.all_tasks() - {asyncio.current_task()}
+
+    async def _spell(self, spell: Spell) -> None:
+        """Begin and end what a script cannot: refused connections, revoked keys."""
+        provider, host = self.providers[spell.provider], HOSTS[spell.provider]
+        await asyncio.sleep(spell.since_s)
+        if spell.kind == "gone":
+            self.transport.down.add(host)
+        elif spell.kind == "revoked":
+            provider.revoke(spell.key)
+        await asyncio.sleep(spell.until_s - spell.since_s)
+        if spell.kind == "gone":
+            self.transport.down.discard(host)
+        elif spell.kind == "revoked":
+            provider.restore(spell.key)
 
     async def _caller(self, wish: Wish) -> None:
         await asyncio.sleep(wish.at_s)
@@ -203,20 +211,21 @@ class World:
         now = self.clock.now()
         outcome.deadline_s = now + wish.timeout_s
         request = Request(outcome.request_id, wish.completion, outcome.deadline_s, now)
+        pod = self.pods[wish.number % len(self.pods)]
         try:
             async with asyncio.timeout(wish.hangs_up_s):
                 if wish.reattaches:
-                    await self._in_two_parts(outcome, request)
+                    await self._in_two_parts(pod, outcome, request)
                 else:
-                    await self._collect(outcome, self._begin(request))
+                    await self._collect(outcome, self._begin(pod, request))
         except RequestFailed as error:
             outcome.error = error
         except TimeoutError:
             outcome.hung_up = True
         outcome.ended_s = self.clock.now()
 
-    def _begin(self, request: Request) -> AsyncGenerator[Event, None]:
-        gateway: Gateway = self.engine.gateway
+    def _begin(self, pod: Engine, request: Request) -> AsyncGenerator[Event, None]:
+        gateway: Gateway = pod.gateway
         completion = request.completion
         trace = Telemetry.disabled().request(
             method="m", model=completion.model, streaming=True, now_ns=self.clock.wall_ns()
@@ -232,17 +241,19 @@ class World:
                 if len(outcome.events) >= most:
                     return
 
-    async def _in_two_parts(self, outcome: Outcome, request: Request) -> None:
+    async def _in_two_parts(self, pod: Engine, outcome: Outcome, request: Request) -> None:
         """Read a few events, hang up, come back with after_sequence."""
         digest = hashlib.blake2b(request.id.encode(), digest_size=16).digest()
-        journals = self.engine.journals
-        first = journals.attach(request.id, digest, 0, lambda: self._begin(request))
+        journals = pod.journals
+        first = journals.attach(request.id, digest, 0, lambda: self._begin(pod, request))
         await self._collect(outcome, first, most=self.rng.randrange(1, 12))
         if outcome.events and isinstance(outcome.events[-1], Completed):
             return
-        await asyncio.sleep(self.rng.uniform(0, 3.0))
+        # In time to read on: who comes back after its own deadline breaks no promise of ours.
+        left_s = outcome.deadline_s - self.clock.now()
+        await asyncio.sleep(self.rng.uniform(0, min(3.0, max(left_s, 0.0))))
         after = len(outcome.events)
-        again = journals.attach(request.id, digest, after, lambda: self._begin(request))
+        again = journals.attach(request.id, digest, after, lambda: self._begin(pod, request))
         await self._collect(outcome, again)
 
 
@@ -267,15 +278,3 @@ def held(events: list[Event]) -> tuple[Transcript, bool]:
     for _, event in kept:
         transcript.add(event)  # type: ignore[arg-type]
     return transcript, whole
-
-
-def _prices() -> dict[str, object]:
-    config = parse(CONFIG)
-    return {rule.provider: rule.price for rule in price_rules.rules(config)}
-
-
-PRICES = _prices()
-QUOTAS = {
-    "second": (Quota("second requests", "bucket", 240, per_s=60.0, burst=20),),
-    "third": (Quota("third requests", "sliding", 600, per_s=60.0, scope="key"),),
-}
