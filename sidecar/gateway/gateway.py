@@ -106,19 +106,28 @@ class Gateway:
         clock, began_ns = self.parts.clock, self.parts.clock.wall_ns()
         began = clock.now()
         try:
-            if self.admission.has_head(session.route.name):
-                # The head may wait longer than this one can: whoever waits in vain is told at once.
-                self.parts.leases.refuse_hopeless(session, world, want)
-            await self.admission.wait_turn(session.route.name, session.request, want.work_s)
-            try:
+            if session.failures:
+                # Whoever has had its turn does not queue again, nor does anybody queue behind it:
+                # what it waits for now (its own backoff, the target it has left) is nobody else's.
                 return await self.parts.leases.acquire(session, world, want)
-            finally:
-                self.admission.pass_turn(session.route.name)
+            return await self._first_lease(session, world, want)
         finally:
             session.stamps.queued_s += clock.now() - began
             if clock.now() - began >= WORTH_A_SPAN_S:
                 why = session.failures[-1][1].cause.value if session.failures else "turn"
                 trace.queued(began_ns, clock.wall_ns(), why)
+
+    async def _first_lease(self, session: Session, world: World, want: Want) -> Lease:
+        """Wait for the turn, then as the head of the route for the lease."""
+        name = session.route.name
+        if self.admission.has_head(name):
+            # The head may wait longer than this one can: whoever waits in vain is told at once.
+            self.parts.leases.refuse_hopeless(session, world, want)
+        await self.admission.wait_turn(name, session.request, want.work_s)
+        try:
+            return await self.parts.leases.acquire(session, world, want)
+        finally:
+            self.admission.pass_turn(name)
 
     def _close(
         self, trace: RequestTrace, session: Session | None, code: str, error_type: str

@@ -93,6 +93,10 @@ class Watchdog:
         return self._loop.time() - self._since, self._limits[self._stage]
 
     async def __aenter__(self) -> Watchdog:
+        if self._since >= self._end and self._end_is_deadline:
+            # What a lease was waited for may come in the very moment of the deadline: nothing is
+            # sent any more that somebody would bill.
+            raise DeadlinePassed
         self._task = asyncio.current_task()
         self._arm()
         return self

@@ -189,3 +189,12 @@ async def test_after_the_end_nothing_fires() -> None:
     async with Watchdog(PHASES, FOREVER) as watchdog:
         watchdog.enter(Stage.ANSWER)
     await asyncio.sleep(1000.0)
+
+
+@in_virtual_time
+async def test_in_the_moment_of_the_deadline_nothing_begins_any_more() -> None:
+    began = False
+    with pytest.raises(DeadlinePassed):
+        async with Watchdog(PHASES, now()):
+            began = True
+    assert not began
