@@ -1,18 +1,16 @@
-"""Eight daemons on one real Redis: python bench/limits_fleet.py [seconds]
+"""Eight daemons on one real Redis: python -m bench.limits_fleet [scenario...]
 
 Starts redis-server on a free port and eight processes, each with one head that takes from 4 keys in
-2 accounts. Prints for every scenario: how much of the allowance was used, by how much the worst
-window of any bucket was over, round trips per admitted request, and the time of the script.
-Acceptance: limits reference 5.3, figures 5, 6, 8, 9, 12.
-
-Moments are those the store committed, read from its answers, so that eight processes agree on them.
+2 accounts, and does to the server what the scenario says. Prints for every scenario: how much of
+the allowance was used, by how many requests the worst window of any bucket was over, round trips
+per admitted request, and what a decision takes. Acceptance: limits reference 5.3, figures 5, 6, 8
+and 9. Moments are those the store committed, read from its answers: eight processes agree on them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import shutil
 import signal
@@ -21,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from importlib.resources import files
 from typing import Any
@@ -30,6 +28,7 @@ import msgspec
 import redis
 import redis.asyncio
 
+from bench.limits_table import Figure, show
 from sidecar.core.clock import LoopClock
 from sidecar.limits import script
 from sidecar.limits.bucket import Bucket, Cost, Dimension
@@ -57,8 +56,10 @@ OWN = [
 KEYS = [
     Candidate(f"k{n}", (ACCOUNTS[n // 2], TOKENS[n // 2], SEATS[n // 2], OWN[n])) for n in range(4)
 ]
+BUCKETS = [*ACCOUNTS, *TOKENS, *OWN]
 RATE = 2 * PER_MINUTE / 60.0
 RESERVE, ACTUAL = Cost(1, 500, 500), Cost(1, 500, 300)
+COMMAND = "python -m bench.limits_fleet"
 
 
 class Recorder:
@@ -99,9 +100,7 @@ class Worker:
         self.rate = rate
         self.left: list[tuple[str, float, int]] = []
         self.alone = 0
-        self.waits: list[float] = []
-        self.took: list[float] = []
-        self.modes: list[tuple[float, str]] = []
+        self.took: list[tuple[float, float]] = []
         self.admitted = 0
         self.store = CommonStore(
             self.clock,
@@ -109,7 +108,6 @@ class Worker:
             f"pod{number}",
             self.random,
             settings=Settings(prefix="bench", replicas=PODS),
-            on_mode=lambda pool, mode: self.modes.append((time.time(), mode)),
         )
 
     async def run(self, start: float, seconds: float) -> None:
@@ -127,7 +125,7 @@ class Worker:
         while self.clock.now() < end:
             began = time.perf_counter()
             answer = await self.store.take(KEYS, RESERVE, horizon_s=0.5)
-            self.took.append(time.perf_counter() - began)
+            self.took.append((time.time() - EPOCH_S, time.perf_counter() - began))
             if isinstance(answer, Granted):
                 self.admitted += 1
                 self._note(answer)
@@ -165,13 +163,13 @@ async def work(url: str, number: int, rate: float | None, start: float, seconds:
                 "alone": worker.alone,
                 "round_trips": worker.store.round_trips(),
                 "took": worker.took,
-                "modes": worker.modes,
             }
         )
     )
 
 
 def overrun(left: list[tuple[float, float]], bucket: Bucket) -> float:
+    """Units by which the worst window is over burst + rate x window; below 0: it never is."""
     rate, level, last, worst = bucket.limit / bucket.per_s, 0.0, 0.0, -float(bucket.burst)
     for at, units in sorted(left):
         level = max(level - (at - last) * rate, 0.0) + units
@@ -187,6 +185,7 @@ class Bench:
             one.bind(("127.0.0.1", 0))
             self.port = one.getsockname()[1]
         self._folder = folder
+        self._kept: dict[bytes, bytes] = {}
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.start()
 
@@ -206,72 +205,160 @@ class Bench:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def scenario(
-        self, name: str, seconds: float, load: float | None, events: Sequence[Any] = ()
-    ) -> None:
+    def hang(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def flush(self) -> None:
         with self.client() as client:
             client.flushall()
-            client.config_resetstat()
-        rate = None if load is None else load * RATE / PODS
+
+    def forget_scripts(self) -> None:
+        with self.client() as client:
+            client.script_flush()
+
+    def keep(self) -> None:
+        """Remember everything, as a replica does that then falls behind."""
+        with self.client() as client:
+            self._kept = {key: client.dump(key) for key in client.keys("*")}
+
+    def roll_back(self) -> None:
+        with self.client() as client, client.pipeline() as one:
+            one.flushall()
+            for key, value in self._kept.items():
+                one.restore(key, 0, value)
+            one.execute()
+
+    def play(self, scene: Scene) -> Outcome:
+        """Eight workers through one scene."""
+        self.flush()
+        rate = None if scene.load is None else scene.load * RATE / PODS
         start = time.time() + 3.0
-        here = os.path.abspath(__file__)
         workers = [
             subprocess.Popen(
-                [sys.executable, here, "worker", self.url, str(n), str(rate), str(start),
-                 str(seconds)],
+                [sys.executable, "-m", "bench.limits_fleet", "worker", self.url, str(n), str(rate),
+                 str(start), str(scene.seconds)],
                 stdout=subprocess.PIPE,
             )
             for n in range(PODS)
         ]  # fmt: skip
-        for after, event in events:
+        for after, event in scene.events:
             time.sleep(max(start + after - time.time(), 0.0))
-            event()
+            event(self)
         told = [json.loads(worker.communicate()[0]) for worker in workers]
-        self.report(name, seconds, told)
+        span = scene.span or (0.0, scene.seconds)
+        return outcome(told, scene.seconds, [start - EPOCH_S + at for at in span])
 
-    def report(self, name: str, seconds: float, told: list[dict[str, Any]]) -> None:
-        left: dict[str, list[tuple[float, float]]] = {}
-        for one in told:
-            for bucket, at, units in one["left"]:
-                left.setdefault(bucket, []).append((at, units))
-        last = min(at for kept in left.values() for at, _ in kept) + seconds
-        within = sum(at <= last for bucket in ACCOUNTS for at, _ in left[bucket.id])
-        admitted = sum(one["admitted"] for one in told)
-        buckets = [*ACCOUNTS, *TOKENS, *OWN]
-        worst = max(overrun(left.get(at.id, []), at) / self.unit(at) for at in buckets)
-        took = sorted(at for one in told for at in one["took"])
-        allowed = 2 * BURST + RATE * seconds
-        with self.client() as client:
-            stats = client.info("commandstats")["cmdstat_evalsha"]
-        print(
-            f"{name:<34} admitted {within:6} = {within / allowed:7.2%} of {allowed:.0f}"
-            f"   over {max(worst, 0.0):.6f}   round trips {self.trips(told, admitted):.3f}"
-            f"   alone {sum(one['alone'] for one in told)}"
-            f"   take p50 {took[len(took) // 2] * 1e3:.2f}"
-            f" p99 {took[int(len(took) * 0.99)] * 1e3:.2f} ms"
-            f"   script {stats['usec_per_call']:.0f} us"
+
+class Scene(msgspec.Struct, frozen=True):
+    """`load` as a share of the allowance, None: all that is allowed. `events` as (after seconds,
+    what). `span`: the part that use and decisions are judged in. `judge` says what was promised of
+    an outcome and whether it was kept."""
+
+    name: str
+    seconds: float
+    load: float | None
+    judge: Callable[[Outcome], tuple[str, bool]]
+    events: tuple[tuple[float, Callable[[Bench], None]], ...] = ()
+    span: tuple[float, float] | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Over in requests; decisions in milliseconds; used as a share of the allowance."""
+
+    used: float
+    over: float
+    trips: float
+    alone: int
+    p50_ms: float
+    p99_ms: float
+
+    def text(self) -> str:
+        return (
+            f"{self.used:.2%} used, {self.over:.4f} over, {self.trips:.2f} round trips, decision "
+            f"p50 {self.p50_ms:.1f} p99 {self.p99_ms:.1f} ms"
         )
 
-    def unit(self, bucket: Bucket) -> float:
-        return RESERVE.of(bucket.dimension)
 
-    def trips(self, told: list[dict[str, Any]], admitted: int) -> float:
-        return sum(one["round_trips"] for one in told) / max(admitted, 1)
+def outcome(told: list[dict[str, Any]], seconds: float, span: Sequence[float]) -> Outcome:
+    left: dict[str, list[tuple[float, float]]] = {}
+    for bucket, at, units in (row for one in told for row in one["left"]):
+        left.setdefault(bucket, []).append((at, units))
+    leaves = [at for bucket in ACCOUNTS for at, _ in left[bucket.id]]
+    whole = span[1] - span[0] >= seconds
+    begin, end = (min(leaves), min(leaves) + seconds) if whole else (span[0], span[1])
+    within = sum(begin <= at <= end for at in leaves)
+    over = [overrun(left.get(at.id, []), at) / RESERVE.of(at.dimension) for at in BUCKETS]
+    took = sorted(for_s for one in told for at, for_s in one["took"] if span[0] <= at <= span[1])
+    admitted = sum(one["admitted"] for one in told)
+    return Outcome(
+        used=within / ((2 * BURST if whole else 0) + RATE * (end - begin)),
+        over=max(0.0, *over),
+        trips=sum(one["round_trips"] for one in told) / max(admitted, 1),
+        alone=sum(one["alone"] for one in told),
+        p50_ms=took[len(took) // 2] * 1e3,
+        p99_ms=took[int(len(took) * 0.99)] * 1e3,
+    )
 
 
-def main(seconds: float) -> None:
+EXACT = 1e-6
+"""Requests: what doubles may lose."""
+LOST = 1.0
+"""Requests per bucket: what a loss of the store may cost."""
+
+
+def full(one: Outcome) -> tuple[str, bool]:
+    return ">= 99.5 % used, 0 over", one.used >= 0.995 and one.over <= EXACT
+
+
+def cheap(most: float) -> Callable[[Outcome], tuple[str, bool]]:
+    def judge(one: Outcome) -> tuple[str, bool]:
+        return f"0 over, <= {most} round trips", one.over <= EXACT and one.trips <= most
+
+    return judge
+
+
+def healed(one: Outcome) -> tuple[str, bool]:
+    return "<= 1 over per bucket", one.over <= LOST
+
+
+def shared(one: Outcome) -> tuple[str, bool]:
+    kept = one.over <= EXACT and one.used >= 0.9 and one.p99_ms <= 60.0
+    return "0 over, >= 90 % used, p99 <= 60 ms", kept
+
+
+SCENES = (
+    Scene("saturated for 60 s", 60.0, None, full),
+    Scene("load 0.9", 30.0, 0.9, cheap(1.1)),
+    Scene("load 1.3", 30.0, 1.3, cheap(1.6)),
+    Scene("load 3", 20.0, 3.0, cheap(2.0)),
+    Scene("FLUSHALL, saturated", 20.0, None, healed, ((7.0, Bench.flush), (13.0, Bench.flush))),
+    Scene("restart without a disk, saturated", 20.0, None, healed,
+          ((7.0, Bench.stop), (7.3, Bench.start))),
+    Scene("rolled back by 5 s, saturated", 20.0, None, healed,
+          ((7.0, Bench.keep), (12.0, Bench.roll_back))),
+    Scene("SCRIPT FLUSH ten times, saturated", 20.0, None, full,
+          tuple((5.0 + at, Bench.forget_scripts) for at in range(10))),
+    Scene("stopped for 60 s (judged while it is away)", 85.0, None, shared,
+          ((12.0, Bench.stop), (72.0, Bench.start)), (12.0, 72.0)),
+    Scene("hangs for 10 s (judged while it does)", 30.0, None, shared,
+          ((10.0, Bench.hang), (20.0, Bench.go_on)), (10.0, 20.0)),
+)  # fmt: skip
+
+
+def figures(names: Sequence[str] = ()) -> Iterable[Figure]:
+    """Of the scenes whose names begin with one of `names`; all if there are none."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(folder)
         try:
-            bench.scenario("saturated", seconds, None)
-            for load in (0.5, 0.9, 1.3, 3.0):
-                bench.scenario(f"load {load}", seconds, load)
-            flush = [(seconds / 3, lambda: bench.client().flushall())]
-            bench.scenario("saturated, FLUSHALL", seconds, None, flush)
-            restart = [(seconds / 3, bench.stop), (seconds / 3 + 0.3, bench.start)]
-            bench.scenario("saturated, restart without disk", seconds, None, restart)
-            away = [(seconds / 4, bench.stop), (seconds * 3 / 4, bench.start)]
-            bench.scenario("saturated, half the time away", seconds, None, away)
+            for scene in SCENES:
+                if not names or scene.name.startswith(tuple(names)):
+                    one = bench.play(scene)
+                    target, met = scene.judge(one)
+                    name = f"8 processes, 4 keys, 2 accounts: {scene.name}"
+                    yield Figure(name, target, one.text(), met, COMMAND)
         finally:
             bench.stop()
 
@@ -279,14 +366,8 @@ def main(seconds: float) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
         at, number, rate, start, length = sys.argv[2:]
-        asyncio.run(
-            work(
-                at,
-                int(number),
-                None if rate == "None" else float(rate),
-                float(start),
-                float(length),
-            )
-        )
+        paced = None if rate == "None" else float(rate)
+        asyncio.run(work(at, int(number), paced, float(start), float(length)))
     else:
-        main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0)
+        for figure in figures(sys.argv[1:]):
+            show([figure])

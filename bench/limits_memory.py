@@ -1,4 +1,4 @@
-"""What a decision costs in memory: python bench/limits_memory.py
+"""What a decision costs in memory: python -m bench.limits_memory
 
 Prints microseconds for one bucket and for four keys with four buckets each, free and saturated, and
 for the queue with 1,000 callers and 5,000 waiting: processor time of the thread, so that a busy
@@ -11,12 +11,14 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from bench.limits_table import Figure, show
 from sidecar.core.request import Priority
 from sidecar.limits.bucket import Bucket, Cost, Dimension
 from sidecar.limits.memory import MemoryStore
 from sidecar.limits.queue import FairQueue
 from sidecar.limits.store import Candidate, Granted
 
+COMMAND = "python -m bench.limits_memory"
 ROUNDS = 20_000
 COST = Cost(1, 100, 200)
 
@@ -42,13 +44,20 @@ def key(number: int, requests: int) -> Candidate:
     )
 
 
-def report(name: str, nanoseconds: list[int]) -> None:
+def report(name: str, nanoseconds: list[int], most_us: float | None = None) -> Figure:
+    """`most_us`: what the 99th percentile may be."""
     nanoseconds.sort()
     p50, p99 = (nanoseconds[int(len(nanoseconds) * share)] / 1000 for share in (0.5, 0.99))
-    print(f"{name:<44} p50 {p50:7.2f} us   p99 {p99:7.2f} us")
+    return Figure(
+        f"in memory: {name}",
+        "-" if most_us is None else f"p99 <= {most_us:g} us",
+        f"p50 {p50:.1f}, p99 {p99:.1f} us",
+        None if most_us is None else p99 <= most_us,
+        COMMAND,
+    )
 
 
-async def decisions(name: str, candidates: list[Candidate]) -> None:
+async def decisions(name: str, candidates: list[Candidate], most_us: float) -> Figure:
     store = MemoryStore(Clock())
     took: list[int] = []
     for _ in range(ROUNDS):
@@ -57,10 +66,10 @@ async def decisions(name: str, candidates: list[Candidate]) -> None:
         took.append(time.thread_time_ns() - began)
         if isinstance(answer, Granted):
             store.settle(answer.reservation, COST)
-    report(name, took)
+    return report(name, took, most_us)
 
 
-async def settlements(candidates: list[Candidate]) -> None:
+async def settlements(candidates: list[Candidate]) -> Figure:
     store = MemoryStore(Clock())
     took: list[int] = []
     for _ in range(ROUNDS):
@@ -69,10 +78,10 @@ async def settlements(candidates: list[Candidate]) -> None:
         began = time.thread_time_ns()
         store.settle(answer.reservation, Cost(1, 100, 150))
         took.append(time.thread_time_ns() - began)
-    report("settle, 4 buckets, with a refund", took)
+    return report("settle, 4 buckets, with a refund", took)
 
 
-def queueing() -> None:
+def queueing() -> Figure:
     queue: FairQueue[int] = FairQueue(max_work_s=1e9)
     for number in range(5000):
         queue.push(number, str(number % 1000), Priority.NORMAL, 1.0)
@@ -90,17 +99,24 @@ def queueing() -> None:
         began = time.thread_time_ns()
         run()
         took.append(time.thread_time_ns() - began)
-    report("queue, 1,000 callers, 5,000 waiting, push+pop", took)
+    return report("queue, 1,000 callers, 5,000 waiting, push and pop", took)
 
 
-async def main() -> None:
+async def measured() -> list[Figure]:
     single = [Candidate("k", (Bucket("p/r", "p", Dimension.REQUESTS, 10**8, 60.0, 10**8),))]
-    await decisions("take, 1 key x 1 bucket", single)
-    await decisions("take, 4 keys x 4 buckets, free", [key(n, 10**8) for n in range(4)])
-    await decisions("take, 4 keys x 4 buckets, refused", [key(n, 1) for n in range(4)])
-    await settlements([key(n, 10**8) for n in range(4)])
-    queueing()
+    free, empty = ([key(n, requests) for n in range(4)] for requests in (10**8, 1))
+    return [
+        await decisions("take, 1 key x 1 bucket", single, 50.0),
+        await decisions("take, 4 keys x 4 buckets, free", free, 50.0),
+        await decisions("take, 4 keys x 4 buckets, refused", empty, 50.0),
+        await settlements(free),
+        queueing(),
+    ]
+
+
+def figures() -> list[Figure]:
+    return asyncio.run(measured())
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    show(figures())
