@@ -15,7 +15,7 @@ from sidecar.app.engine import Engine
 from sidecar.app.gauges import gauges
 from sidecar.app.prices import PriceDesk, price_book
 from sidecar.app.source import Source
-from sidecar.app.stores import cache_for, password_of, store_for
+from sidecar.app.stores import board_for, cache_for, password_of, store_for
 from sidecar.app.transports import Stock
 from sidecar.app.watch import Watch
 from sidecar.config.durations import seconds
@@ -106,6 +106,7 @@ class Daemon:
             prices=self._prices,
             transports=self._transports,
             cache=cache_for(config.store, password),
+            board=board_for(config.store, password, self._clock),
         )
         self.config = ConfigState(self._text.version, self._clock.wall_ns(), self._problems())
         self._streams = Streams()

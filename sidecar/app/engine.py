@@ -14,6 +14,7 @@ from sidecar.core.clock import Clock
 from sidecar.failover.abilities import Abilities
 from sidecar.gateway.admission import Admission
 from sidecar.gateway.answers import Answers
+from sidecar.gateway.fleet import Fleet
 from sidecar.gateway.gateway import Gateway
 from sidecar.gateway.holding import Holding
 from sidecar.gateway.journal import JournalPolicy, Journals
@@ -25,6 +26,7 @@ from sidecar.gateway.recollections import RecollectionPolicy, Recollections
 from sidecar.gateway.teacher import Teacher
 from sidecar.gateway.traffic import Traffic
 from sidecar.keys.ring import Key, KeyRing
+from sidecar.limits.board import Board
 from sidecar.limits.estimate import Estimator
 from sidecar.limits.store import Store
 from sidecar.routing.catalog import Catalog
@@ -46,6 +48,7 @@ class Engine:
         prices: Prices,
         transports: Transports,
         cache: Cache,
+        board: Board | None = None,
     ) -> None:
         server = resolved.config.server
         changed = Pulse()
@@ -57,6 +60,7 @@ class Engine:
         self.book = LineBook(resolved, self.upstreams)
         self.abilities = Abilities()
         self._prices = prices
+        self.fleet = Fleet(clock, ring, changed, board, lambda: self.book.lines())
         self.parts = Parts(
             clock=clock,
             store=store,
@@ -65,7 +69,8 @@ class Engine:
             prices=prices,
             estimator=Estimator(),
             abilities=self.abilities,
-            leases=Leases(clock, store, ring, changed),
+            leases=Leases(clock, store, ring, changed, self.fleet),
+            fleet=self.fleet,
             holding=Holding(),
             teacher=Teacher(clock, store),
             traffic=Traffic(),
@@ -89,6 +94,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin what runs beside the requests."""
+        self.fleet.start()
         loop = asyncio.get_running_loop()
         self._beside = [
             loop.create_task(self.parts.leases.renew(), name="renew leases"),
@@ -101,6 +107,7 @@ class Engine:
         self.admission.weights = resolved.weights
         self.book = LineBook(resolved, self.upstreams, self.book)
         self.abilities.forget()
+        self.fleet.applied()
         self.gateway.world = self._world(resolved, version)
 
     async def aclose(self) -> None:
@@ -109,6 +116,7 @@ class Engine:
         for task in self._beside:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
+        await self.fleet.aclose()
         await self.store.aclose()
         await self.upstreams.aclose()
         await self._cache.aclose()

@@ -14,6 +14,7 @@ from sidecar.config.load import BadConfig, Problem
 from sidecar.config.schema import StoreConfig
 from sidecar.core.clock import Clock
 from sidecar.keys.secret import Secret, read_secret
+from sidecar.limits.board import Board
 from sidecar.limits.memory import MemoryStore
 from sidecar.limits.store import Store
 
@@ -29,6 +30,17 @@ def store_for(config: StoreConfig, password: Secret | None, clock: Clock) -> Sto
 
     rng, pod = random.SystemRandom(), uuid.uuid4().hex[:12]
     return connect(config.url, clock, pod, rng, on_mode=_tell, access=_access(config, password))
+
+
+def board_for(config: StoreConfig, password: Secret | None, clock: Clock) -> Board | None:
+    """Where the pods that share a store tell each other of keys and targets; None if alone."""
+    if not config.shared:
+        return None
+    from sidecar.limits.board_redis import RedisWire
+    from sidecar.limits.redis import client_of
+
+    client: Any = client_of(config.url, _ready, _access(config, password))
+    return Board(clock, RedisWire(client), uuid.uuid4().hex[:12], random.SystemRandom())
 
 
 def cache_for(config: StoreConfig, password: Secret | None) -> Cache:

@@ -9,6 +9,7 @@ import msgspec
 
 from sidecar.core.clock import Clock
 from sidecar.failover.abilities import Abilities
+from sidecar.gateway.fleet import Fleet
 from sidecar.gateway.holding import Holding
 from sidecar.gateway.lease import Leases
 from sidecar.gateway.recollections import Recollections
@@ -52,5 +53,6 @@ class Parts(msgspec.Struct, frozen=True):
     holding: Holding
     teacher: Teacher
     traffic: Traffic
+    fleet: Fleet
     recollections: Recollections
     rng: random.Random

@@ -17,6 +17,7 @@ from sidecar.failover.session import Finish, Plan, Session
 from sidecar.gateway.budget import Budget
 from sidecar.gateway.lease import Lease
 from sidecar.gateway.parts import Parts
+from sidecar.gateway.quota import buckets_of
 from sidecar.gateway.teacher import TOO_MANY
 from sidecar.gateway.watchdog import Stage
 from sidecar.ledger.entry import Entry
@@ -115,6 +116,7 @@ class Settlement:
         self._session.stamps.connect_s = now - self._began
         self._trace.responded(status, self._parts.clock.wall_ns())
         self._told = self._lease.line.dialect.told(headers, self._lease.line.profile)
+        self._parts.fleet.told(self._lease.key, headers)
         if status != TOO_MANY:
             self._parts.teacher.answered(self._buckets(), headers, now - self._began)
 
@@ -127,7 +129,7 @@ class Settlement:
     def _buckets(self) -> tuple[Bucket, ...]:
         lease = self._lease
         thinks = lease.want.thinks and lease.line.target.reasoning
-        return lease.line.buckets(lease.key, thinks)
+        return buckets_of(lease.line, self._parts.ring, lease.key, thinks)
 
     def answering(self, decoder: Decoder) -> None:
         """The provider has accepted the request and bills it, whatever becomes of us."""
@@ -162,6 +164,7 @@ class Settlement:
         """The first token: a probe has shown what it was to show, minutes before its end."""
         lease, now = self._lease, self._parts.clock.now()
         lease.line.breaker.alive(lease.generation, now)
+        self._parts.fleet.answered(lease.line, self._began)
         self._parts.ring.succeeded(lease.key, lease.line.target.model, self._began)
 
     # -- at the end --------------------------------------------------------------------------
@@ -170,6 +173,7 @@ class Settlement:
         lease, now = self._lease, self._parts.clock.now()
         self._parts.ring.succeeded(lease.key, lease.line.target.model, self._began)
         lease.line.breaker.succeeded(lease.generation, now)
+        self._parts.fleet.answered(lease.line, self._began)
         assert self._decoder is not None
         report = self._decoder.report
         assert report.finish_reason is not None
@@ -184,6 +188,7 @@ class Settlement:
             lease.line.breaker.failed(lease.generation, now)
         else:
             lease.line.breaker.excluded(lease.generation, now)
+        self._parts.fleet.breaker(lease.line, now)
         self._close(self._session.outcome_of(self._plan), failure.cause.value, now)
 
     def abandoned(self, outcome: Outcome) -> None:
@@ -191,6 +196,7 @@ class Settlement:
         lease, now = self._lease, self._parts.clock.now()
         self._parts.ring.excluded(lease.key, lease.line.target.model)
         lease.line.breaker.excluded(lease.generation, now)
+        self._parts.fleet.undecided(lease.line)
         self._close(outcome, "", now)
 
     def _close(self, outcome: Outcome, reason: str, now: float) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
 from sidecar.core.failure import Blame, Cause, Failure
+from sidecar.keys.owners import Group, Owners
 from sidecar.keys.secret import Secret
 
 # A key whose credential was refused, an account out of money: probed after this, then twice as
@@ -64,12 +66,30 @@ class Standing(msgspec.Struct, frozen=True):
     disabled: bool = False
 
 
-class KeyRing:
-    """States by scope: (provider, account), (…, account, model), (…, alias), (…, alias, model)."""
+Scope = tuple[str, ...]
 
-    def __init__(self, keys: Iterable[Key]) -> None:
+
+class News(Protocol):
+    """Who else wants to know what happens to keys: the other pods."""
+
+    def rested(self, scope: Scope, rest: Rest) -> None: ...
+
+    def recovered(self, scope: Scope, began: float) -> None: ...
+
+    def released(self, scope: Scope) -> None: ...
+
+
+class KeyRing:
+    """States by scope: (provider, account), (…, account, model), (…, alias), (…, alias, model).
+
+    `news` hears what this pod finds out itself; what others found out comes in by `heard`.
+    """
+
+    def __init__(self, keys: Iterable[Key], news: News | None = None) -> None:
+        self.news = news
         self._keys: dict[str, tuple[Key, ...]] = {}
-        self._rests: dict[tuple[str, ...], Rest] = {}
+        self._rests: dict[Scope, Rest] = {}
+        self._owners = Owners()
         self.replace(keys)
 
     def replace(self, keys: Iterable[Key]) -> None:
@@ -81,6 +101,7 @@ class KeyRing:
             if before.get((key.provider, key.alias), key.secret) != key.secret:
                 self._forget(key)
         self._keys = {provider: tuple(group) for provider, group in groups.items()}
+        self._owners.group(self._keys)
 
     def providers(self) -> tuple[str, ...]:
         """Every provider that has a key."""
@@ -94,7 +115,7 @@ class KeyRing:
         worst = Standing(now)
         if not self._rests:
             return worst
-        for scope in _scopes(key, model):
+        for scope in self._scopes(key, model):
             rest = self._rests.get(scope)
             if rest is None:
                 continue
@@ -105,7 +126,7 @@ class KeyRing:
 
     def admitted(self, key: Key, model: str, now: float) -> None:
         """An attempt goes out with `key`: it is the probe of every disabled scope it passes."""
-        for scope in _scopes(key, model) if self._rests else ():
+        for scope in self._scopes(key, model) if self._rests else ():
             rest = self._rests.get(scope)
             if rest is not None and rest.disabled:
                 rest.probing_until = now + PROBE_LEASE_S
@@ -116,25 +137,85 @@ class KeyRing:
         `began`: when the attempt was admitted, loop seconds. One that was in the air already when
         a rest began says nothing about it.
         """
-        for scope in _scopes(key, model) if self._rests else ():
+        for scope in self._scopes(key, model) if self._rests else ():
             rest = self._rests.get(scope)
             if rest is not None and began > rest.since:
                 del self._rests[scope]
+                if self.news is not None:
+                    self.news.recovered(scope, began)
 
     def excluded(self, key: Key, model: str) -> None:
         """The attempt proved nothing: a probe in flight makes room for another."""
-        for scope in _scopes(key, model) if self._rests else ():
+        for scope in self._scopes(key, model) if self._rests else ():
             rest = self._rests.get(scope)
-            if rest is not None:
+            if rest is not None and rest.disabled and rest.probing_until > -math.inf:
                 rest.probing_until = -math.inf
+                if self.news is not None:
+                    self.news.released(scope)
 
     def failed(self, key: Key, model: str, failure: Failure, now: float) -> None:
         """Let whoever is to blame rest, if it is a key or an account."""
-        scope = _blamed(key, model, failure)
+        scope = _blamed(self._charged(key), model, failure)
         if scope is None:
             self.excluded(key, model)
             return
-        self._rests[scope] = _rested(self._rests.get(scope), failure, now)
+        rest = self._rests[scope] = _rested(self._rests.get(scope), failure, now)
+        if self.news is not None:
+            self.news.rested(scope, rest)
+
+    def probes(self, key: Key, model: str) -> tuple[Scope, ...]:
+        """The disabled scopes that an attempt with `key` would be the probe of."""
+        scopes = self._scopes(key, model) if self._rests else ()
+        return tuple(s for s in scopes if s in self._rests and self._rests[s].disabled)
+
+    def heard(self, scope: Scope, rest: Rest) -> None:
+        """Another pod found out. What both say is merged: a rest is only ever extended."""
+        own = self._rests.get(scope)
+        self._rests[scope] = rest if own is None else _merged(own, rest)
+
+    def heard_well(self, scope: Scope) -> None:
+        """Another pod's attempt did well."""
+        self._rests.pop(scope, None)
+
+    def owned(self, key: Key, owner: str) -> Group | None:
+        """The provider says who owns `key` ("": it does not). The group of keys, if that news joins
+        what the configuration keeps apart: from now on they rest together and share one quota."""
+        if not self._owners.tell(key, owner):
+            return None
+        self._owners.group(self._keys)
+        group = self._owners.group_of(key)
+        if group is None or not group.merged:
+            return None
+        for other in self.sharing(key):
+            self._move(other, group.account)
+        return group
+
+    def sharing(self, key: Key) -> tuple[Key, ...]:
+        """All keys that share one quota with `key` because of their owner; () if there are none."""
+        group = self._owners.group_of(key)
+        if group is None:
+            return ()
+        return tuple(k for k in self.keys(key.provider) if k.alias in group.aliases)
+
+    def _charged(self, key: Key) -> Key:
+        """`key` as it rests: with the account that stands for its owner."""
+        group = self._owners.group_of(key)
+        if group is None or not group.merged:
+            return key
+        return msgspec.structs.replace(key, account=group.account, per_key_limits=False)
+
+    def _scopes(self, key: Key, model: str) -> tuple[Scope, ...]:
+        return _scopes(self._charged(key), model)
+
+    def _move(self, key: Key, account: str) -> None:
+        """What the account of `key` rested for, the account that stands for its owner rests for."""
+        before = (key.provider, "account", key.account)
+        for scope in [s for s in self._rests if s[:3] == before and key.account != account]:
+            self.heard((key.provider, "account", account, *scope[3:]), self._rests.pop(scope))
+
+    def own(self) -> dict[Scope, Rest]:
+        """Every rest there is, by scope."""
+        return dict(self._rests)
 
     def resting(self, now: float) -> list[tuple[str, Rest]]:
         """Everything that rests now, by its scope as text, for `GetStatus`."""
@@ -145,6 +226,7 @@ class KeyRing:
         ]
 
     def _forget(self, key: Key) -> None:
+        self._owners.forget(key)
         for scope in list(self._rests):
             if scope[0] == key.provider and ("key", key.alias) == scope[1:3]:
                 del self._rests[scope]
@@ -180,6 +262,20 @@ def _rested(old: Rest | None, failure: Failure, now: float) -> Rest:
     cause = old.cause if old.disabled and failure.cause not in DISABLING else failure.cause
     until = max(old.until, now + _rest_s(failure, strikes))
     return Rest(now, until, cause, old.disabled or cause in DISABLING, strikes)
+
+
+def _merged(own: Rest, other: Rest) -> Rest:
+    """What two pods know of one scope: the longer rest, and the graver reason. Who probes is the
+    board's to say, for it granted the probe."""
+    graver = other if other.disabled or not own.disabled else own
+    return Rest(
+        max(own.since, other.since),
+        max(own.until, other.until),
+        graver.cause,
+        own.disabled or other.disabled,
+        max(own.strikes, other.strikes),
+        other.probing_until,
+    )
 
 
 def _rest_s(failure: Failure, strikes: int) -> float:

@@ -2,15 +2,20 @@
 
 A plain state machine: every question takes `now` (loop seconds). A result is counted only if it
 belongs to the generation in which its attempt was admitted: late results of an older state say
-nothing about the present one.
+nothing about the present one. What other pods say of their breakers for the same target comes in by
+`heard` and `heard_closed`.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from collections import deque
 
 import msgspec
+
+# A good answer as young as this outweighs what other pods say of a target, seconds.
+TRUST_S = 1.0
 
 
 class State(enum.Enum):
@@ -40,7 +45,17 @@ class BreakerPolicy(msgspec.Struct, frozen=True):
 class Breaker:
     """The breaker of one target."""
 
-    __slots__ = ("_failures", "_generation", "_open_s", "_policy", "_results", "_until", "state")
+    __slots__ = (
+        "_failures",
+        "_generation",
+        "_hearsay",
+        "_last_ok",
+        "_open_s",
+        "_policy",
+        "_results",
+        "_until",
+        "state",
+    )
 
     def __init__(self, policy: BreakerPolicy) -> None:
         self._policy = policy
@@ -49,6 +64,8 @@ class Breaker:
         self._results: deque[tuple[float, bool]] = deque()
         self._open_s = policy.open_s
         self._until = 0.0
+        self._last_ok = -math.inf
+        self._hearsay = False
         self.state = State.CLOSED
 
     @property
@@ -73,12 +90,13 @@ class Breaker:
         still counts, as that of any other attempt."""
         if generation == self._generation and self.state is State.HALF_OPEN:
             self.state = State.CLOSED
-            self._until = now
+            self._until = self._last_ok = now
             self._open_s = self._policy.open_s
 
     def succeeded(self, generation: int, now: float) -> None:
         if generation != self._generation:
             return
+        self._last_ok = now
         if self.state is State.HALF_OPEN:
             self._close()
         self._failures = 0
@@ -102,6 +120,31 @@ class Breaker:
             self.state = State.OPEN
             self._until = now
 
+    def heard(self, until: float, now: float) -> bool:
+        """Another pod's breaker is open until then, or it probes until then. True if believed.
+
+        A pod that had a good answer a moment ago trusts its own eyes: it may be the other's network
+        that is down. A probe of one's own is no matter of hearsay either.
+        """
+        if self.state is not State.CLOSED:
+            if self.state is State.OPEN:
+                self._until = max(self._until, until)
+            return True
+        if until <= now or now - self._last_ok < TRUST_S:
+            return False
+        self._generation += 1
+        self.state, self._until, self._hearsay = State.OPEN, until, True
+        return True
+
+    def heard_closed(self, now: float) -> None:
+        """Another pod had a good answer: what was believed ends; what this pod saw itself may be
+        looked at again at once."""
+        if self.state is not State.OPEN:
+            return
+        if self._hearsay:
+            self._close()
+        self._until = now
+
     def _count(self, *, ok: bool, now: float) -> None:
         results = self._results
         results.append((now, ok))
@@ -119,6 +162,7 @@ class Breaker:
         self._generation += 1
         self.state = State.OPEN
         self._until = now + self._open_s
+        self._hearsay = False
         self._failures = 0
         self._results.clear()
 

@@ -14,6 +14,7 @@ from sidecar.core.clock import Clock
 from sidecar.gateway.gateway import Gateway
 from sidecar.gateway.journal import Journals
 from sidecar.gateway.line import Line
+from sidecar.gateway.quota import buckets_of
 from sidecar.keys.ring import Key, Standing
 from sidecar.limits.bucket import Bucket, Dimension
 from sidecar.limits.store import BucketState
@@ -146,6 +147,7 @@ class StatusPage:
             alias=key.alias,
             in_flight=use.in_flight,
             last_failure=use.last_failure,
+            same_owner_as=[k.alias for k in parts.ring.sharing(key) if k.alias != key.alias],
         )
         if use.last_used_ns:
             status.last_used.CopyFrom(timestamp(use.last_used_ns))
@@ -167,7 +169,7 @@ class StatusPage:
             for line in lines
             for key in ring.keys(line.target.provider)
             for reasoning in (False, line.target.reasoning)
-            for bucket in line.buckets(key, reasoning)
+            for bucket in buckets_of(line, ring, key, reasoning)
             if bucket.id not in known
         }
         return used + [_full(bucket, now) for bucket in others.values()]
