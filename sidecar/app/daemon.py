@@ -158,15 +158,14 @@ class Daemon:
             await self._listener.start()
             self.state = "serving"
             log.info("ready on %s", ", ".join(self._resolved.config.listen))
-            self._telemetry.start()
             self._tell_found()
+            self._telemetry.start()
             self._ledger.start_pruning()
             async with Watch(self._source, self._watched, self._reload_and_tell):
                 await self._stopping.wait()
         finally:
             await self._end()
 
-    def stop(self) -> None:
     def _tell_found(self) -> None:
         """Whoever wrote no configuration is told what was made of the environment."""
         if self._source.path is None:
@@ -174,6 +173,7 @@ class Daemon:
                 targets = ", then ".join(target.name for target in route.targets)
                 log.info("no configuration file; route %s: %s", route.name, targets)
 
+    def stop(self) -> None:
         """SIGTERM: drain with the configured grace, then end."""
         grace_s = seconds(self._resolved.config.server.drain_grace)
         self._drain_once(grace_s)

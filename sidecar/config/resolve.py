@@ -130,16 +130,16 @@ class Resolved(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...]
     warnings: tuple[Problem, ...] = ()
 
-
-def resolve(config: Config, builtin: Mapping[str, ProviderProfile], dialects: set[str]) -> Resolved:
-    """`config` made definite. Raises BadConfig with everything that is wrong."""
-    resolver = _Resolver(builtin, dialects, config.providers)
-    providers = {
     @property
     def weights(self) -> Mapping[str, float]:
         """Each caller's share of a queue, where it is not 1."""
         return {name: caller.weight for name, caller in self.config.callers.items()}
 
+
+def resolve(config: Config, builtin: Mapping[str, ProviderProfile], dialects: set[str]) -> Resolved:
+    """`config` made definite. Raises BadConfig with everything that is wrong."""
+    resolver = _Resolver(builtin, dialects, config.providers)
+    providers = {
         name: found
         for name, raw in config.providers.items()
         if (found := resolver.provider(name, raw)) is not None

@@ -366,8 +366,8 @@ def describe(state: State, now: float, offset: float) -> BucketState:
         next_at = now if free else now + SEAT_POLL_US
     else:
         limit = state.limit
-        free = max(int((state.room - max(state.tat - now, 0.0)) / state.unit), 0)
+        free = int((state.room - max(state.tat - now, 0.0)) / state.unit)
         next_at = state.tat + state.unit - state.room
     source = "learned" if limit < state.bucket.limit else state.bucket.source
-    at = max(next_at, state.until, now) - offset
-    return BucketState(state.bucket, limit, source, free, at / US)
+    at, until = max(next_at, state.until, now) - offset, state.review - offset
+    return BucketState(state.bucket, limit, source, free, at / US, learned_until=until / US)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -96,7 +97,9 @@ class Observation(msgspec.Struct, frozen=True):
 class BucketState(msgspec.Struct, frozen=True):
     """One bucket for GetStatus. `free_now` and `limit_now` in units; `source` config or learned.
 
-    `next_free_at`: loop seconds from which one unit is free. `waiting` is filled in by whoever
+    `free_now` is negative while a debt is worked off. `next_free_at`: loop seconds from which one
+    unit is free. `learned_until`: loop seconds at which a learned limit is forgotten unless it is
+    heard again, infinity where nothing says when. `waiting` is filled in by whoever
     owns the queue. `mode` is exact, or share while the common store is away, with the pod's share.
     """
 
@@ -108,6 +111,7 @@ class BucketState(msgspec.Struct, frozen=True):
     waiting: int = 0
     mode: Literal["exact", "share", "closed", "open"] = "exact"
     share: float = 1.0
+    learned_until: float = math.inf
 
 
 class Store(Protocol):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from sidecar.limits import book
-from sidecar.limits.book import Ask, Chosen, Class, State, Waits, amounts_of
+from sidecar.limits.book import LEARNED_US, Ask, Chosen, Class, State, Waits, amounts_of
 from sidecar.limits.bucket import Bucket, Cost, Dimension
 from tests.limits.meters import requests, seats, tokens
 
@@ -149,6 +149,21 @@ def test_a_description_is_in_seconds_of_the_loop() -> None:
     took(state, now=10 * SECOND)
     told = book.describe(state, 10 * SECOND, 3 * SECOND)
     assert (told.free_now, told.next_free_at) == (0, 8.0)
+
+
+def test_a_debt_is_described_as_less_than_nothing() -> None:
+    state = State(tokens(burst=5))
+    state.tat = (state.room + 3 * state.unit) + 10 * SECOND
+    assert book.describe(state, 10 * SECOND, 0.0).free_now == -3
+
+
+def test_a_description_says_until_when_a_learned_limit_holds() -> None:
+    state = State(Bucket("b", "p", Dimension.REQUESTS, 60, 60.0, 1))
+    assert book.describe(state, 0.0, 0.0).learned_until == math.inf
+    state.learn(30, 10 * SECOND)
+    told = book.describe(state, 10 * SECOND, 3 * SECOND)
+    assert (told.source, told.limit_now) == ("learned", 30)
+    assert told.learned_until == (10 * SECOND + LEARNED_US - 3 * SECOND) / SECOND
 
 
 def test_a_request_dearer_than_the_burst_is_never_reached() -> None:
