@@ -66,9 +66,9 @@ def worth_keeping(
     """
     if not replays(target):
         return None
-    reasoning = said.reasoning if said.tool_calls and target.quirks.replay != "none" else ""
     signature = said.signature if of_one_hand(attempts) else ""
-    return Kept(reasoning, signature) if reasoning or signature else None
+    needed = said.tool_calls and said.reasoning and target.quirks.replay != "none"
+    return Kept(said.reasoning, signature) if signature or needed else None
 
 
 def of_one_hand(attempts: list[AttemptSummary]) -> bool:

@@ -69,6 +69,7 @@ class Plan(msgspec.Struct, frozen=True):
     The defaults are the failure card's: 60 words, 15 ms between two tokens. `told` is what its
     usage says: the truth ("exact"), nothing ("none") or zeros ("zero": then it bills nothing).
     `on_prefix` None leaves it to the dialect. `calls_alone`: no text before a tool call.
+    `demands`: signs what it thinks, and refuses a history that does not bring it back.
     """
 
     reasoning_words: int = 0
@@ -83,6 +84,7 @@ class Plan(msgspec.Struct, frozen=True):
     on_prefix: OnPrefix | None = None
     told: str = "exact"
     cached_tokens: int = 0
+    demands: bool = False
 
 
 class Call(msgspec.Struct, frozen=True):

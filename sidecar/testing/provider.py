@@ -18,6 +18,7 @@ from sidecar.testing.actions import Action
 from sidecar.testing.asked import Asked, Incoming, OnPrefix, Plan, compose
 from sidecar.testing.config import Key, ProviderConfig
 from sidecar.testing.dialects.base import BadRequest, Dialect, Refusal, Stamp
+from sidecar.testing.dialects.owed import owed
 from sidecar.testing.exchange import Exchange, Facts
 from sidecar.testing.faults.base import (
     Applied,
@@ -202,6 +203,9 @@ class FakeProvider:
         facts.free = plan.told == "zero"
         if asked.prefix is not None and asked.way(plan) is OnPrefix.REFUSE:
             return visit.refuse(reading.refusal("prefill"))
+        why = owed(asked, facts.body or {}) if plan.demands else ""
+        if why:
+            return visit.refuse(reading.refusal("history", why))
         case = self._case(visit, plan, headers, counted.by_key[facts.key])
         steps = healthy(case)
         for fault in faults:

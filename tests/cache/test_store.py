@@ -24,6 +24,10 @@ class Broken:
         self._fail()
         return self.kept.get(key)
 
+    async def multi_get(self, keys: list[str], **more: Any) -> Any:
+        self._fail()
+        return [self.kept.get(key) for key in keys]
+
     async def set(self, key: str, value: Any, **more: Any) -> Any:
         self._fail()
         self.kept[key] = value
@@ -51,6 +55,21 @@ async def test_what_was_kept_is_given_back() -> None:
 @in_virtual_time
 async def test_what_was_never_kept_is_a_miss() -> None:
     assert await memory_cache().get("nothing") is None
+
+
+@in_virtual_time
+async def test_many_are_given_back_at_once_and_in_order() -> None:
+    cache = memory_cache()
+    await cache.set("one", b"1", 10.0)
+    await cache.set("three", b"3", 10.0)
+    assert await cache.get_many(["one", "two", "three"]) == [b"1", None, b"3"]
+    assert await cache.get_many([]) == []
+    await cache.aclose()
+
+
+@in_virtual_time
+async def test_a_cache_that_is_away_misses_all_of_many() -> None:
+    assert await Cache(Broken()).get_many(["one", "two"]) == [None, None]
 
 
 @in_virtual_time

@@ -29,6 +29,7 @@ PATHS = {
     "openai-responses": "v1",
     "anthropic": "anthropic",
     "gemini": "gemini",
+    "gemini-interactions": "gemini",
     "ollama": "ollama",
 }
 CONFIG = """

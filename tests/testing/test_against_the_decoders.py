@@ -35,6 +35,7 @@ BASES = {
     "openai-responses": "/v1",
     "deepseek-responses": "",
     "gemini": "/v1beta",
+    "gemini-interactions": "/v1beta",
     "ollama": "",
     "typed-event": "/typed",
 }

@@ -8,9 +8,13 @@ from sidecar.testing.dialects.anthropic import ANTHROPIC
 from sidecar.testing.dialects.base import Dialect
 from sidecar.testing.dialects.chat import CHAT
 from sidecar.testing.dialects.gemini import GEMINI
+from sidecar.testing.dialects.interactions import INTERACTIONS
 from sidecar.testing.dialects.ollama import OLLAMA
 from sidecar.testing.dialects.responses import RESPONSES
 from sidecar.testing.dialects.typed import TYPED
 
 # In the order in which their paths are tried: /typed/ is chat completions to everybody else.
-DIALECTS: tuple[Dialect, ...] = (TYPED, CHAT, ANTHROPIC, RESPONSES, GEMINI, OLLAMA)
+DIALECTS: tuple[Dialect, ...] = (
+    *(TYPED, CHAT, ANTHROPIC, RESPONSES),
+    *(GEMINI, INTERACTIONS, OLLAMA),
+)

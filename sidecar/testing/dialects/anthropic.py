@@ -19,6 +19,7 @@ from sidecar.testing.dialects.base import (
     Stamp,
     arguments_of,
     must_be_list,
+    seal,
     sse,
     texts_of,
     told_after,
@@ -33,7 +34,6 @@ _WORDS = {
     "quota": "This organization has reached its monthly spend limit: enforced_spend_limit_reached",
 }
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
-_SIGNATURE = "RmFrZSBzaWduYXR1cmUsIG5vdCB0byBiZSByZWFk"
 
 
 def parse(incoming: Incoming, match: re.Match[str], body: dict[str, Any]) -> Asked:
@@ -76,6 +76,7 @@ class AnthropicRenderer:
         self._id = f"msg_fake_{stamp.number:08d}"
         self._index = -1
         self._open = ""
+        self._thought = ""
 
     def opening(self) -> list[bytes]:
         total = input_tokens(self._asked.texts)
@@ -87,6 +88,7 @@ class AnthropicRenderer:
 
     def reasoning(self, text: str) -> list[bytes]:
         block = {"type": "thinking", "thinking": "", "signature": ""}
+        self._thought = text if self._open != "thinking" else self._thought + text
         return self._delta("thinking", block, {"type": "thinking_delta", "thinking": text})
 
     def answer(self, text: str) -> list[bytes]:
@@ -109,7 +111,7 @@ class AnthropicRenderer:
         blocks: list[dict[str, Any]] = []
         if speech.reasoning:
             thought = "".join(speech.reasoning)
-            blocks.append({"type": "thinking", "thinking": thought, "signature": _SIGNATURE})
+            blocks.append({"type": "thinking", "thinking": thought, "signature": seal(thought)})
         if speech.answer:
             blocks.append({"type": "text", "text": "".join(speech.answer)})
         for call in speech.calls:
@@ -134,7 +136,7 @@ class AnthropicRenderer:
             return []
         events = [_event("content_block_stop", index=self._index)]
         if self._open == "thinking":
-            delta = {"type": "signature_delta", "signature": _SIGNATURE}
+            delta = {"type": "signature_delta", "signature": seal(self._thought)}
             events.insert(0, _event("content_block_delta", index=self._index, delta=delta))
         self._open = ""
         return events

@@ -18,6 +18,7 @@ from sidecar.testing.dialects.base import (
     Refusal,
     Stamp,
     must_be_list,
+    seal,
     sse,
     texts_of,
 )
@@ -152,6 +153,8 @@ class ChatRenderer:
         self._id = f"chatcmpl-fake-{stamp.number:08d}"
         self._created = stamp.created
         self._price = stamp.price
+        self._demands = plan.demands
+        self._thought = ""
 
     def opening(self) -> list[bytes]:
         delta: dict[str, Any] = {"role": "assistant", "content": ""}
@@ -163,6 +166,7 @@ class ChatRenderer:
         field = self._flavour.reasoning
         if not field:
             return []
+        self._thought += text
         if self._flavour.details:
             # The same text twice, as OpenRouter sends it (reference "wire formats", trap 14).
             detail = {"type": "reasoning.text", "text": text, "index": 0, "format": None}
@@ -181,6 +185,8 @@ class ChatRenderer:
 
     def call(self, call: Call, piece: str, first: bool) -> list[bytes]:
         events = []
+        if first and call.index == 0 and self._thought:
+            events += self._sealed()
         if first:
             function = {"name": call.name, "arguments": ""}
             begun = {"index": call.index, "id": call.id, "type": "function", "function": function}
@@ -188,6 +194,13 @@ class ChatRenderer:
         more = {"index": call.index, "function": {"arguments": piece}}
         events.append(self._chunk({"tool_calls": [more]}))
         return events
+
+    def _sealed(self) -> list[bytes]:
+        """The opaque half of OpenRouter's details, which comes last."""
+        if not self._demands or not self._flavour.details:
+            return []
+        detail = {"type": "reasoning.encrypted", "data": seal(self._thought), "index": 1}
+        return [self._chunk({"content": "", "reasoning_details": [detail]})]
 
     def closing(self, finish: str, usage: Usage | None) -> list[Piece]:
         told = self._told(usage)

@@ -19,6 +19,7 @@ from sidecar.testing.dialects.base import (
     Stamp,
     arguments_of,
     must_be_list,
+    seal,
     texts_of,
 )
 from sidecar.testing.refusals import KINDS
@@ -97,7 +98,7 @@ class GeminiRenderer:
         self._pieces += 1
         if self._pieces < len(call.pieces):
             return []
-        return [self._chunk([{"functionCall": _function(call.name, self._arguments)}])]
+        return [self._chunk([self._called(call, self._arguments)])]
 
     def closing(self, finish: str, usage: Usage | None) -> list[Piece]:
         last = self._chunk([{"text": ""}], _FINISH.get(finish, "OTHER"), usage, final=True)
@@ -109,8 +110,14 @@ class GeminiRenderer:
             parts.append({"text": "".join(speech.reasoning), "thought": True})
         if speech.answer:
             parts.append({"text": "".join(speech.answer)})
-        parts += [{"functionCall": _function(c.name, "".join(c.pieces))} for c in speech.calls]
+        parts += [self._called(call, "".join(call.pieces)) for call in speech.calls]
         return msgspec.json.encode(self._body(parts, _FINISH.get(speech.finish, "OTHER"), usage))
+
+    def _called(self, call: Call, arguments: str) -> dict[str, Any]:
+        """The first of parallel calls carries the signature, where any does."""
+        part: dict[str, Any] = {"functionCall": _function(call.name, arguments)}
+        signs = self._plan.demands and self._asked.thinking and call.index == 0
+        return {**part, "thoughtSignature": seal(call.name)} if signs else part
 
     def comment(self) -> bytes:
         return b": keep-alive\r\n\r\n" if self._asked.stream else b"\n"

@@ -18,6 +18,7 @@ from sidecar.testing.dialects.base import (
     Piece,
     Stamp,
     must_be_list,
+    seal,
     sse,
     texts_of,
 )
@@ -69,6 +70,7 @@ class ResponsesRenderer:
     def __init__(self, asked: Asked, plan: Plan, stamp: Stamp) -> None:
         self._asked = asked
         self._stamp = stamp
+        self._demands = plan.demands
         self._sequence = -1
         self._item: dict[str, Any] = {}
         self._said = ""
@@ -136,6 +138,8 @@ class ResponsesRenderer:
         done = self._event(f"{self._words(kind)}.done", **{field: self._said}, **place)
         events = [done, *self._part("done")]
         item = self._item | {"status": "completed"} | self._filled(kind)
+        if kind == "reasoning" and self._demands and self._is_openai:
+            item["encrypted_content"] = seal(self._said)
         self._output.append(item)
         self._item = {}
         item_done = self._event(

@@ -40,6 +40,8 @@ PLANS: tuple[Fault, ...] = (
           words=tuple(way.value for way in OnPrefix)),
     Fault("cached-N", (), "N tokens of the input count as cached",
           plan=lambda plan, args: replace(plan, cached_tokens=int(args["N"]))),
+    Fault("demand", (), "signs its reasoning, and refuses a tool turn that comes back without it",
+          plan=lambda plan, args: replace(plan, demands=True)),
     Fault("no-usage", ("H43",), "the usage is not told (but billed)", plan=_told("none")),
     Fault("zero-usage", ("H44",), "the usage is told as zeros, and nothing is billed",
           plan=_told("zero")),

@@ -133,6 +133,37 @@ def read_gemini(body: bytes, stream: bool) -> Read:
     )
 
 
+def read_interactions(body: bytes, stream: bool) -> Read:
+    docs = data_of(body) if stream else [json.loads(body)]
+    final = docs[-1]["interaction"] if stream else docs[0]
+    texts = {"thought": "", "model_output": ""}
+    calls: list[tuple[str, str]] = []
+    for doc in docs if stream else ():
+        kind = doc.get("delta", {}).get("type")
+        if kind == "thought_summary":
+            texts["thought"] += doc["delta"]["content"]["text"]
+        elif kind == "text":
+            texts["model_output"] += doc["delta"]["text"]
+        elif kind == "arguments_delta":
+            calls[-1] = (calls[-1][0], calls[-1][1] + doc["delta"]["arguments"])
+        elif doc.get("step", {}).get("type") == "function_call":
+            calls.append((doc["step"]["name"], ""))
+    for step in final.get("steps", ()):
+        if step["type"] == "function_call":
+            calls.append((step["name"], json.dumps(step["arguments"])))
+        for part in (*step.get("summary", ()), *step.get("content", ())):
+            texts[step["type"]] += part["text"]
+    usage = final["usage"]
+    thoughts = usage["total_thought_tokens"]
+    return Read(
+        texts["thought"],
+        texts["model_output"],
+        [(name, json.loads(text)) for name, text in calls],
+        final["status"],
+        (usage["total_input_tokens"], usage["total_output_tokens"] + thoughts, thoughts),
+    )
+
+
 def read_ollama(body: bytes, stream: bool) -> Read:
     docs = [json.loads(line) for line in body.decode().split("\n") if line]
     messages = [d["message"] for d in docs]
@@ -180,6 +211,7 @@ class Way(msgspec.Struct):
 CHAT_BODY = {"messages": [{"role": "user", "content": "Two words"}]}
 STOPS = ("stop", "length", "tool_calls")
 THINK = {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
+SUMMARIES = {"thinking_summaries": "auto"}
 WAYS = {
     "deepseek": Way("/chat/completions", CHAT_BODY, read_chat, STOPS, {"max_tokens": 7}),
     "compatible": Way(
@@ -228,6 +260,13 @@ WAYS = {
         ("STOP", "MAX_TOKENS", "STOP"),
         {"generationConfig": THINK["generationConfig"] | {"maxOutputTokens": 7}},
         streams_in_path=True,
+    ),
+    "interactions": Way(
+        "/v1beta/interactions",
+        {"input": "Two words", "generation_config": SUMMARIES},
+        read_interactions,
+        ("completed", "incomplete", "requires_action"),
+        {"generation_config": SUMMARIES | {"max_output_tokens": 7}},
     ),
     "ollama": Way(
         "/api/chat",

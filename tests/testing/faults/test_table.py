@@ -23,6 +23,7 @@ EXAMPLES: dict[str, list[str]] = {
     "tools-N": ["tools-2"],
     "prefix-WAY": ["prefix-echo", "prefix-refuse"],
     "cached-N": ["cached-3"],
+    "demand": ["demand"],
     "no-usage": ["no-usage"],
     "zero-usage": ["zero-usage"],
     "http-STATUS[-S]": ["http-503", "http-429-2", "http-418"],
@@ -85,6 +86,10 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "responses": ("/v1/responses", {"input": "go"}),
+    "interactions": (
+        "/v1beta/interactions",
+        {"input": "go", "generation_config": {"thinking_summaries": "auto"}},
+    ),
     "gemini": ("", {"contents": [{"role": "user", "parts": [{"text": "go"}]}]}),
     "ollama": ("/api/chat", {"messages": [{"role": "user", "content": "go"}]}),
     "typed": ("/typed/chat/completions", {"messages": [{"role": "user", "content": "go"}]}),
