@@ -104,14 +104,16 @@ class Decoding(abc.ABC):
         return self.out.reasoning_pieces, self.out.answer_pieces
 
     def feed(self, data: bytes) -> list[Delta]:
-        if self._over():
+        if self.done or self.failure is not None:
             return []
-        for event in self._framer.feed(data):
-            self.heard = self.heard or bool(event.data)
+        framer = self._framer
+        for event in framer.feed(data):
+            if event.data:
+                self.heard = True
             self.on_event(event)
             if self.done or self.failure is not None:
                 break
-        if self._framer.overflow:
+        if framer.overflow:
             self.fail(Failure(Cause.MALFORMED, "one event was larger than this side accepts"))
         return self.out.take()
 
@@ -152,7 +154,8 @@ class Decoding(abc.ABC):
         of the text, and marked in the report; the total stays the provider's."""
         self.report.usage = usage
         self._split = not itemised
-        self.refine()
+        if self._split or self.report.finish_reason is not None:
+            self.refine()
 
     def refine(self) -> None:
         """Say the finish reason again by what is known now; to be called when usage comes."""
@@ -191,6 +194,8 @@ class Decoding(abc.ABC):
         return self.done or self.failure is not None
 
     def _shared_out(self, usage: Usage) -> Usage:
+        if not self.out.reasoned:
+            return usage
         thought, said = self.out.chars()
         if not thought:
             return usage

@@ -100,7 +100,10 @@ class Merger:
 
     def take(self) -> list[Delta]:
         """Everything since the last take, in order."""
-        self._flush()
+        if self._kind != _NONE:
+            self._flush()
+        elif not self._out:
+            return []
         out, self._out = self._out, []
         return out
 

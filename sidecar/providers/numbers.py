@@ -17,7 +17,7 @@ def count(value: Any) -> int:
     """`value` as a count of at least 0; 0 where it is none."""
     if type(value) is int and 0 <= value <= MAX_COUNT:
         return value
-    return known_count(value) or 0
+    return 0 if value is None else known_count(value) or 0
 
 
 def known_count(value: Any) -> int | None:

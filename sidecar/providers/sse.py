@@ -42,13 +42,16 @@ class SseFramer:
 
     def feed(self, data: bytes) -> list[Event]:
         """Take some bytes; return the events they complete."""
+        between = self._started and not self._buffer and not self._cr
+        if between:
+            # One event, whole, in one read: the way of nearly every token.
+            alone = _alone(data)
+            if alone is not None:
+                return [alone]
         if self._cr or b"\r" in data:
             data = self._unix(data)
-        if not self._started or self._buffer or data[-2:] != b"\n\n":
+        if not between or data[-2:] != b"\n\n":
             return self._buffered(data)
-        if data[:6] == b"data: " and data.find(b"\n") == len(data) - 2:
-            # One event, whole, in one read: the way of nearly every token.
-            return [Event(data[6:-2])]
         return self._split(data[:-2])
 
     def end(self) -> list[Event]:
@@ -157,3 +160,18 @@ class SseFramer:
         if not data and not stray:
             return None
         return Event(b"\n".join(data), name, b"\n".join(stray)[:MAX_STRAY_BYTES])
+
+
+def _alone(data: bytes) -> Event | None:
+    """`data` as the one event it is; None if it is anything else, or needs a closer look."""
+    end = data.find(b"\n")
+    if data[:6] == b"data: ":
+        if end == len(data) - 2 and data[-1:] == b"\n" and b"\r" not in data:
+            return Event(data[6:-2])
+        if data[end - 1 :] == b"\r\n\r\n" and data.find(b"\r") == end - 1:
+            return Event(data[6 : end - 1])
+        return None
+    named = data[end : end + 7] == b"\ndata: " and data[:7] == b"event: "
+    if named and data.find(b"\n", end + 1) == len(data) - 2 and data[-1:] == b"\n":
+        return None if b"\r" in data else Event(data[end + 7 : -2], data[7:end])
+    return None

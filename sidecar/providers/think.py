@@ -85,6 +85,8 @@ class ThinkSplitter:
         return "", text if closed is None else body[len(closed) :]
 
     def _think(self, text: str) -> tuple[str, str]:
+        if "<" not in text:
+            return text, ""
         for tag in self._closing:
             inner, found, after = text.partition(tag)
             if found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,7 +13,7 @@ from sidecar.core.usage import Usage
 from sidecar.providers import errors, loose, signature
 from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.gemini.partial_args import PartialArgs
-from sidecar.providers.numbers import count, known_count
+from sidecar.providers.numbers import MAX_COUNT, known_count
 from sidecar.providers.profiles import TargetProfile
 from sidecar.providers.sse import Event, SseFramer
 from sidecar.providers.tool_calls import ToolCalls
@@ -46,6 +46,9 @@ BROKEN = frozenset(
 )
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)] | None
+
+
 class FunctionCall(msgspec.Struct):
     name: str | None = None
     id: str | None = None
@@ -73,13 +76,14 @@ class Candidate(msgspec.Struct):
 
 
 class Counts(msgspec.Struct):
-    """`usageMetadata`, without its details by modality."""
+    """`usageMetadata`, without its details by modality. It comes with every chunk, so that its
+    values are checked by the typed decoder; what it refuses is repaired in `_repaired`."""
 
-    promptTokenCount: Any = None
-    cachedContentTokenCount: Any = None
-    candidatesTokenCount: Any = None
-    thoughtsTokenCount: Any = None
-    toolUsePromptTokenCount: Any = None
+    promptTokenCount: _Count = None
+    cachedContentTokenCount: _Count = None
+    candidatesTokenCount: _Count = None
+    thoughtsTokenCount: _Count = None
+    toolUsePromptTokenCount: _Count = None
 
 
 class Chunk(msgspec.Struct):
@@ -98,12 +102,11 @@ _decode = _DECODER.decode
 class GeminiDecoder(Decoding):
     """Chunks of a candidate, or one whole. The end of the body is the only end mark there is."""
 
-    __slots__ = ("_calls", "_counts", "_partial", "_signed")
+    __slots__ = ("_calls", "_partial", "_signed")
 
     def __init__(self, stream: bool, key: str = "") -> None:
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
         self._calls = ToolCalls()
-        self._counts: Counts | None = None
         self._partial: PartialArgs | None = None
         self._signed: dict[str, Any] = {}
 
@@ -115,7 +118,7 @@ class GeminiDecoder(Decoding):
         try:
             chunk = _decode(event.data)
         except (ValueError, RecursionError):
-            repaired = loose.repaired(event.data, _DECODER, Chunk)
+            repaired = _repaired(event.data)
             if repaired is None:
                 self.unreadable(event.data)
                 return
@@ -124,41 +127,44 @@ class GeminiDecoder(Decoding):
 
     def _chunk(self, chunk: Chunk) -> None:
         report = self.report
-        report.response_model = chunk.modelVersion or report.response_model
-        report.response_id = chunk.responseId or report.response_id
-        counts = chunk.usageMetadata
-        if counts is not None and counts != self._counts:
-            self._counts = counts
-            report.tool_input_tokens = count(counts.toolUsePromptTokenCount)
-            self.tell_usage(*usage_of(counts))
-        for candidate in chunk.candidates or []:
+        if chunk.modelVersion:
+            report.response_model = chunk.modelVersion
+        if chunk.responseId:
+            report.response_id = chunk.responseId
+        if chunk.usageMetadata is not None:
+            self._count(chunk.usageMetadata)
+        for candidate in chunk.candidates or ():
             if not candidate.index:
                 self._candidate(candidate)
         if chunk.error:
             self._error(chunk.error)
-        blocked = loose.text((chunk.promptFeedback or {}).get("blockReason"))
+        if chunk.promptFeedback is not None:
+            self._feedback(chunk.promptFeedback)
+
+    def _count(self, counts: Counts) -> None:
+        usage, itemised = usage_of(counts)
+        if counts.toolUsePromptTokenCount is not None:
+            self.report.tool_input_tokens = counts.toolUsePromptTokenCount
+        self.tell_usage(usage, itemised)
+
+    def _feedback(self, told: dict[str, Any]) -> None:
+        blocked = loose.text(told.get("blockReason"))
         if blocked and not self.finished:
             self.fail(Failure(Cause.CONTENT_FILTER, "the prompt was blocked", code=blocked[:80]))
 
     def _candidate(self, candidate: Candidate) -> None:
-        if candidate.content is not None:
-            for part in candidate.content.parts or []:
-                self._part(part)
+        content = candidate.content
+        if content is not None:
+            for part in content.parts or ():
+                if part.text:
+                    (self.out.reasoning if part.thought else self.out.answer)(part.text)
+                if part.functionCall is not None:
+                    self._call(part.functionCall)
+                signed = part.thoughtSignature or part.thought_signature
+                if signed:
+                    self._sign(signed, part)
         if candidate.finishReason:
             self._finish(candidate.finishReason)
-
-    def _part(self, part: Part) -> None:
-        call = part.functionCall
-        if part.text:
-            if part.thought:
-                self.out.reasoning(part.text)
-            else:
-                self.out.answer(part.text)
-        if call is not None:
-            self._call(call)
-        signed = part.thoughtSignature or part.thought_signature
-        if signed:
-            self._sign(signed, part)
 
     def _call(self, call: FunctionCall) -> None:
         """A call comes whole; or (Vertex) it is opened by its name, followed by its arguments path
@@ -219,14 +225,29 @@ class GeminiDecoder(Decoding):
 
 def usage_of(told: Counts) -> tuple[Usage, bool]:
     """Normal usage: thoughts lie beside the candidates' count, tool input beside the prompt's."""
-    thoughts = known_count(told.thoughtsTokenCount)
-    prompt = count(told.promptTokenCount)
+    thoughts = told.thoughtsTokenCount
+    prompt = told.promptTokenCount or 0
+    thought = thoughts or 0
+    cached = told.cachedContentTokenCount
     return Usage(
-        input_tokens=prompt + count(told.toolUsePromptTokenCount),
-        cached_input_tokens=min(count(told.cachedContentTokenCount), prompt),
-        output_tokens=count(told.candidatesTokenCount) + (thoughts or 0),
-        reasoning_tokens=thoughts or 0,
+        prompt + (told.toolUsePromptTokenCount or 0),
+        min(cached, prompt) if cached else 0,
+        0,
+        (told.candidatesTokenCount or 0) + thought,
+        thought,
     ), thoughts is not None
+
+
+def _repaired(data: bytes) -> Chunk | None:
+    """What `_decode` refuses, where it can be repaired."""
+    try:
+        document = loose.document(data)
+    except ValueError:
+        return None
+    told = loose.record(loose.record(document).get("usageMetadata"))
+    for name, value in told.items():
+        told[name] = known_count(value)
+    return loose.repaired(msgspec.json.encode(document), _DECODER, Chunk)
 
 
 def decoder(target: TargetProfile, stream: bool, key: str, prefix: Prefix | None) -> GeminiDecoder:
