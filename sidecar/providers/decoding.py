@@ -104,7 +104,7 @@ class Decoding(abc.ABC):
         return self.out.reasoning_pieces, self.out.answer_pieces
 
     def feed(self, data: bytes) -> list[Delta]:
-        if self.done or self.failure is not None:
+        if self._over():
             return []
         framer = self._framer
         for event in framer.feed(data):
