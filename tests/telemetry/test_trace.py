@@ -8,18 +8,22 @@ from typing import Any
 
 import pytest
 
+from sidecar.core.events import Outcome
 from sidecar.telemetry import RequestTrace, Telemetry
 
+from .collector import attributes
 from .cost import calls
 from .making import (
     MS,
     T0,
     TRACE_ID,
     TRACEPARENT,
+    USAGE,
     Kept,
     begun,
     completed,
     first_attempt,
+    named,
     simple,
     spans,
     telemetry,
@@ -168,3 +172,18 @@ def test_disabled_telemetry_costs_next_to_nothing() -> None:
     simple(owner)
 
     assert calls(lambda: simple(owner)) < 45
+
+
+def test_an_attempt_tells_what_it_left_out_and_what_its_provider_told() -> None:
+    def make(owner: Telemetry) -> None:
+        request = begun(owner)
+        attempt = first_attempt(request)
+        attempt.told(("seed", "top_p"), "ds-7f", 0)
+        attempt.finish(outcome=Outcome.COMPLETED, usage=USAGE, now_ns=T0 + 9 * MS)
+        completed(request)
+
+    (attempt,) = named(spans(make), "headway.attempt")
+    about = attributes(attempt)
+    assert about["headway.attempt.dropped_options"] == ["seed", "top_p"]
+    assert about["headway.provider.trace"] == "ds-7f"
+    assert about["headway.provider.cost.nano_usd"] == 0

@@ -175,21 +175,6 @@ def test_the_http_span_has_the_http_attributes_and_no_secret_of_the_address() ->
     }
 
 
-def test_an_attempt_tells_what_it_left_out_and_what_its_provider_told() -> None:
-    def make(owner: Telemetry) -> None:
-        request = begun(owner)
-        attempt = first_attempt(request)
-        attempt.told(("seed", "top_p"), "ds-7f", 0)
-        attempt.finish(outcome=Outcome.COMPLETED, usage=USAGE, now_ns=T0 + 9 * MS)
-        completed(request)
-
-    (attempt,) = named(spans(make), "headway.attempt")
-    about = attributes(attempt)
-    assert about["headway.attempt.dropped_options"] == ["seed", "top_p"]
-    assert about["headway.provider.trace"] == "ds-7f"
-    assert about["headway.provider.cost.nano_usd"] == 0
-
-
 def test_an_attempt_that_got_no_answer_names_its_cause() -> None:
     found = spans(failing("UNAVAILABLE", "ATTEMPTS_EXHAUSTED"))
 
