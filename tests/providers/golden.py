@@ -31,6 +31,8 @@ TARGETS = (
     "xai/grok-4.3",
     "zai/glm-4.7",
     "alibaba/qwen3-max",
+    "moonshot/kimi-k2.6",
+    "moonshot/kimi-k3",
     "vllm/Qwen/Qwen3-8B",
     "llamacpp/qwen3",
     "portkey/gpt-4o-mini",

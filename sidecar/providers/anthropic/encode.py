@@ -43,7 +43,7 @@ def encode(
     options.check(completion, target)
     body = Body()
     thinks = _thinking(completion, target, prefix, body)
-    turns = _turns(completion, thinks)
+    turns = _turns(completion, target, thinks)
     if prefix is not None:
         turns.append(_prefix_turn(prefix, target, body))
     head: dict[str, Any] = {"model": target.upstream_model, "max_tokens": 0}
@@ -93,14 +93,14 @@ def _unsigned_tools(completion: Completion, target: TargetProfile) -> bool:
     return False
 
 
-def _turns(completion: Completion, thinks: bool) -> list[dict[str, Any]]:
+def _turns(completion: Completion, target: TargetProfile, thinks: bool) -> list[dict[str, Any]]:
     """All turns but the system's; neighbours of one role are joined, as tool results must be."""
     turns: list[dict[str, Any]] = []
     for message in completion.messages:
         if message.role is Role.SYSTEM:
             continue
         role = "assistant" if message.role is Role.ASSISTANT else "user"
-        blocks = _blocks(message, thinks)
+        blocks = _blocks(message, target, thinks)
         if turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         elif blocks:
@@ -108,14 +108,14 @@ def _turns(completion: Completion, thinks: bool) -> list[dict[str, Any]]:
     return turns
 
 
-def _blocks(message: Message, thinks: bool) -> list[dict[str, Any]]:
+def _blocks(message: Message, target: TargetProfile, thinks: bool) -> list[dict[str, Any]]:
     if message.role is Role.TOOL:
         result = {"type": "tool_result", "tool_use_id": message.tool_call_id}
         return [{**result, "content": _contents(message.content)}]
     blocks = _contents(message.content)
     if message.role is Role.USER:
         return blocks
-    thoughts = _thoughts(message) if thinks else []
+    thoughts = (_thoughts(message) or _plain(message, target)) if thinks else []
     blocks = [*_at(thoughts, 0), *blocks]
     for index, call in enumerate(message.tool_calls):
         if index:
@@ -133,6 +133,14 @@ def _thoughts(message: Message) -> list[dict[str, Any]]:
         return [{"type": "thinking", **bare, "at": 0}]
     kept = signature.unpack(message.signature, DIALECT)
     return [block for block in kept if isinstance(block, dict)] if isinstance(kept, list) else []
+
+
+def _plain(message: Message, target: TargetProfile) -> list[dict[str, Any]]:
+    """Where nothing is signed (DeepSeek), a tool turn still goes back with its thinking; a blank
+    is the least that is taken."""
+    if target.quirks.replay != "text" or not message.tool_calls:
+        return []
+    return [{"type": "thinking", "thinking": message.reasoning or " "}]
 
 
 def _at(thoughts: list[dict[str, Any]], index: int) -> list[dict[str, Any]]:

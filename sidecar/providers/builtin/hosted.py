@@ -181,3 +181,45 @@ AVIAN = ProviderProfile(
     quirks=Quirks(efforts=EFFORT),
     default_model=ModelProfile(reasoning=True),
 )
+
+# It refuses a tool turn whose reasoning does not come back, and both ways of saying how hard to
+# think in one request; sampling is fixed while a Kimi thinks or not (its documentation, 2026).
+_FIXED = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
+_KIMI = {"max_tokens_field": "max_completion_tokens", "drop": _FIXED}
+_KIMI_EFFORTS = {
+    "low": {"reasoning_effort": "low"},
+    "medium": {"reasoning_effort": "high"},
+    "high": {"reasoning_effort": "high"},
+    "max": {"reasoning_effort": "max"},
+}
+MOONSHOT = ProviderProfile(
+    name="moonshot",
+    dialect=CHAT,
+    base_url="https://api.moonshot.ai/v1",
+    key_env="MOONSHOT_API_KEY",
+    telemetry_name="moonshot_ai",
+    quirks=Quirks(
+        think_tags="off",
+        thinks_by_default=True,
+        efforts=ZAI.quirks.efforts,
+        forced_tools="plain",
+        replay="text",
+        # Partial mode; what it does while a model thinks is not documented: only for moonshot-v1.
+        prefix=PrefixStyle(message={"partial": True}),
+    ),
+    models=(
+        (
+            "moonshot-v1-*",
+            ModelProfile(resume="prefill"),
+        ),
+        (
+            "kimi-k3*",
+            ModelProfile(reasoning=True, thinking=True, quirks={**_KIMI, "efforts": _KIMI_EFFORTS}),
+        ),
+        (
+            "kimi-k2.7-code*",
+            ModelProfile(reasoning=True, thinking=True, context_tokens=262_144, quirks=_KIMI),
+        ),
+    ),
+    default_model=ModelProfile(reasoning=True, context_tokens=262_144, quirks=_KIMI),
+)

@@ -68,15 +68,15 @@ def _items(message: Message, target: TargetProfile) -> list[dict[str, Any]]:
         output = {"type": "function_call_output", "call_id": message.tool_call_id}
         return [{**output, "output": message.text}]
     if message.role is Role.ASSISTANT:
-        return _assistant(message)
+        return _assistant(message, target)
     role = target.quirks.system_role if message.role is Role.SYSTEM else "user"
     return [{"role": role, "content": _content(message)}]
 
 
-def _assistant(message: Message) -> list[dict[str, Any]]:
+def _assistant(message: Message, target: TargetProfile) -> list[dict[str, Any]]:
     kept = signature.unpack(message.signature, DIALECT)
     thoughts = [item for item in kept if isinstance(item, dict)] if isinstance(kept, list) else []
-    items = _at(thoughts, 0)
+    items = _at(thoughts or _plain(message, target), 0)
     if message.text:
         items.append({"role": "assistant", "content": message.text})
     for index, call in enumerate(message.tool_calls):
@@ -85,6 +85,14 @@ def _assistant(message: Message) -> list[dict[str, Any]]:
         made = {"type": "function_call", "call_id": call.id, "name": call.name}
         items.append({**made, "arguments": call.arguments or "{}"})
     return items
+
+
+def _plain(message: Message, target: TargetProfile) -> list[dict[str, Any]]:
+    """Where nothing is encrypted (DeepSeek), a tool turn goes back with its raw reasoning."""
+    if target.quirks.replay != "text" or not (message.tool_calls and message.reasoning):
+        return []
+    content = [{"type": "reasoning_text", "text": message.reasoning}]
+    return [{"type": "reasoning", "summary": [], "content": content}]
 
 
 def _at(thoughts: list[dict[str, Any]], index: int) -> list[dict[str, Any]]:
