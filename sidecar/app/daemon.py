@@ -14,6 +14,7 @@ from sidecar.app import secrets
 from sidecar.app.engine import Engine
 from sidecar.app.gauges import gauges
 from sidecar.app.prices import PriceDesk, price_book
+from sidecar.app.sights import StoreWatch, export_sight, ledger_sight
 from sidecar.app.source import Source
 from sidecar.app.stores import board_for, cache_for, password_of, store_for
 from sidecar.app.transports import Stock
@@ -28,6 +29,7 @@ from sidecar.gateway.line import Line
 from sidecar.ledger.ledger import Ledger
 from sidecar.ledger.query import UsageQuery, UsageReport
 from sidecar.server.access import Access
+from sidecar.server.beside import ExportSight, LedgerSight, StoreSight
 from sidecar.server.completion import CompletionDoor
 from sidecar.server.control import ControlDoor, Reloaded
 from sidecar.server.listener import Listener, ListenOptions
@@ -81,7 +83,7 @@ class Daemon:
 
     def _build(self) -> None:
         config = self._resolved.config
-        self.store_mode = "redis" if config.store.shared else "memory"
+        self.stores = StoreWatch(self._clock, shared=config.store.shared)
         password = password_of(config.store, self._environment)
         self._redactor.add(password.reveal() if password is not None else "")
         self._redactor.add(own_password(config.store))
@@ -101,7 +103,7 @@ class Daemon:
             self._text.version,
             clock=self._clock,
             rng=random.Random(random.SystemRandom().getrandbits(64)),
-            store=store_for(config.store, password, self._clock),
+            store=store_for(config.store, password, self._clock, self.stores.told),
             ledger=self._ledger,
             prices=self._prices,
             transports=self._transports,
@@ -249,6 +251,18 @@ class Daemon:
                 log.warning("%s: the change counts from the next start", section)
 
     # -- what the doors ask ------------------------------------------------------------------
+
+    @property
+    def store(self) -> StoreSight:
+        return self.stores.sight(self.engine.store)
+
+    @property
+    def ledger(self) -> LedgerSight:
+        return ledger_sight(self._ledger.state)
+
+    @property
+    def exporter(self) -> ExportSight:
+        return export_sight(self._telemetry.status())
 
     def lines(self) -> Iterable[Line]:
         return self.engine.book.lines()

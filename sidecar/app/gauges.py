@@ -33,7 +33,7 @@ def gauges(daemon: Daemon) -> Gauges:
             for key in engine.ring.keys(line.target.provider)
         ),
         streams_active=engine.admission.active,
-        store_mode=daemon.store_mode,
+        store_mode=daemon.stores.mode,
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,19 @@ from sidecar.limits.board import Board
 from sidecar.limits.memory import MemoryStore
 from sidecar.limits.store import Store
 
-log = logging.getLogger("headway")
 
-
-def store_for(config: StoreConfig, password: Secret | None, clock: Clock) -> Store:
-    """The store that `config` names; `password` is what it says the password is."""
+def store_for(
+    config: StoreConfig, password: Secret | None, clock: Clock, told: Callable[[str, str], None]
+) -> Store:
+    """The store that `config` names; `password` is what it says the password is. `told` hears
+    which pool decides how, whenever that changes."""
     if not config.shared:
         return MemoryStore(clock)
     # Imported here: redis-py costs 10 MB and 60 ms that a daemon alone does not need.
     from sidecar.limits.redis import connect
 
     rng, pod = random.SystemRandom(), uuid.uuid4().hex[:12]
-    return connect(config.url, clock, pod, rng, on_mode=_tell, access=_access(config, password))
+    return connect(config.url, clock, pod, rng, on_mode=told, access=_access(config, password))
 
 
 def board_for(config: StoreConfig, password: Secret | None, clock: Clock) -> Board | None:
@@ -83,7 +83,3 @@ def _access(config: StoreConfig, password: Secret | None) -> dict[str, Any]:
 async def _ready(connection: Any) -> None:
     """Complete a connection of the cache's, as the library itself would."""
     await connection.on_connect()
-
-
-def _tell(pool: str, mode: str) -> None:
-    log.warning("limits of %s: the common store is in mode %r", pool, mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -41,7 +42,9 @@ class LedgerState(msgspec.Struct, frozen=True):
     """How the ledger is. `error` "" means well.
 
     `held` attempts are running. `stranded` entries are in memory alone, because the disk took
-    nothing; `dropped` ones are gone, because there were too many of them.
+    nothing; `dropped` ones are gone, because there were too many of them. `written` entries of this
+    run are where they stay, `pending` ones on their way there; `retry_at` is when the next batch
+    goes there, in loop seconds, infinity if none is due.
     """
 
     path: str
@@ -49,6 +52,9 @@ class LedgerState(msgspec.Struct, frozen=True):
     stranded: int
     dropped: int
     error: str
+    written: int = 0
+    pending: int = 0
+    retry_at: float = math.inf
 
 
 class Ledger:
@@ -76,6 +82,8 @@ class Ledger:
         self._stranded: deque[Stranded] = deque()
         self._number = 0
         self._dropped = 0
+        self._recorded = 0
+        self._written = 0
         self._troubles: dict[str, str] = {}
         self._thread = ThreadPoolExecutor(1, "ledger") if inbox is not None else None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -118,6 +126,9 @@ class Ledger:
             stranded=0 if self._inbox is None else len(self._stranded),
             dropped=self._dropped,
             error="; ".join(self._troubles.values()),
+            written=self._written,
+            pending=self._recorded - self._dropped - self._written,
+            retry_at=self._timers["flush"].when() if "flush" in self._timers else math.inf,
         )
 
     def hold(self, entry: Entry) -> None:
@@ -137,8 +148,10 @@ class Ledger:
         When it returns, no death of the process loses the entry, unless `state.stranded` says
         that the disk takes nothing.
         """
+        self._recorded += 1
         if self._inbox is None:
             self._keep_in_memory(entry)
+            self._written = self._recorded
             return
         self._held.pop(entry.key, None)
         if not self._append(self._inbox, frame(entry, final=True)):
@@ -151,6 +164,7 @@ class Ledger:
         Waiting for it may be given up at any time: nothing is lost or counted twice.
         """
         end, stranded = self._cut(), tuple(self._stranded)
+        through = self._recorded - self._dropped
         try:
             await self._on_thread(lambda: self._writer.take_over(end, stranded))
         except (sqlite3.Error, OSError, UnreadableInbox) as error:
@@ -158,6 +172,7 @@ class Ledger:
             self._arm("flush", RETRY_S, self.flush)
             return
         self._clear(STORE)
+        self._written = max(self._written, through)
         while self._stranded and self._stranded[0][0] <= self._writer.taken:
             self._stranded.popleft()
 

@@ -54,6 +54,7 @@ class Breaker:
         "_policy",
         "_results",
         "_until",
+        "since",
         "state",
     )
 
@@ -66,7 +67,14 @@ class Breaker:
         self._until = 0.0
         self._last_ok = -math.inf
         self._hearsay = False
+        self.since = -math.inf
+        """Since when it is in its state, loop seconds; minus infinity: from the beginning."""
         self.state = State.CLOSED
+
+    def _become(self, state: State, now: float) -> None:
+        if state is not self.state:
+            self.since = now
+        self.state = state
 
     @property
     def failures(self) -> int:
@@ -81,7 +89,7 @@ class Breaker:
         """Let one attempt through; only when `ready_at(now) <= now`. Returns its generation."""
         if self.state is not State.CLOSED:
             self._generation += 1
-            self.state = State.HALF_OPEN
+            self._become(State.HALF_OPEN, now)
             self._until = now + self._policy.probe_s
         return self._generation
 
@@ -89,7 +97,7 @@ class Breaker:
         """A probe's first token is here: traffic may flow while the probe goes on talking. Its end
         still counts, as that of any other attempt."""
         if generation == self._generation and self.state is State.HALF_OPEN:
-            self.state = State.CLOSED
+            self._become(State.CLOSED, now)
             self._until = self._last_ok = now
             self._open_s = self._policy.open_s
 
@@ -98,7 +106,7 @@ class Breaker:
             return
         self._last_ok = now
         if self.state is State.HALF_OPEN:
-            self._close()
+            self._close(now)
         self._failures = 0
         self._count(ok=True, now=now)
 
@@ -117,7 +125,7 @@ class Breaker:
     def excluded(self, generation: int, now: float) -> None:
         """The attempt proved nothing (cancelled, or the caller's own mistake)."""
         if generation == self._generation and self.state is State.HALF_OPEN:
-            self.state = State.OPEN
+            self._become(State.OPEN, now)
             self._until = now
 
     def heard(self, until: float, now: float) -> bool:
@@ -133,7 +141,8 @@ class Breaker:
         if until <= now or now - self._last_ok < TRUST_S:
             return False
         self._generation += 1
-        self.state, self._until, self._hearsay = State.OPEN, until, True
+        self._become(State.OPEN, now)
+        self._until, self._hearsay = until, True
         return True
 
     def heard_closed(self, now: float) -> None:
@@ -142,7 +151,7 @@ class Breaker:
         if self.state is not State.OPEN:
             return
         if self._hearsay:
-            self._close()
+            self._close(now)
         self._until = now
 
     def _count(self, *, ok: bool, now: float) -> None:
@@ -160,14 +169,14 @@ class Breaker:
 
     def _trip(self, now: float) -> None:
         self._generation += 1
-        self.state = State.OPEN
+        self._become(State.OPEN, now)
         self._until = now + self._open_s
         self._hearsay = False
         self._failures = 0
         self._results.clear()
 
-    def _close(self) -> None:
+    def _close(self, now: float) -> None:
         self._generation += 1
-        self.state = State.CLOSED
+        self._become(State.CLOSED, now)
         self._open_s = self._policy.open_s
         self._results.clear()

@@ -20,7 +20,8 @@ from sidecar.server import translate
 from sidecar.server.access import Access
 from sidecar.server.errors import Typed
 from sidecar.server.events import OUTCOMES, cost, usage
-from sidecar.server.status import StatusPage, timestamp
+from sidecar.server.stamps import timestamp
+from sidecar.server.status import StatusPage
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
-from google.protobuf.timestamp_pb2 import Timestamp
 from headway.v1 import status_pb2
 
 from sidecar.core.clock import Clock
+from sidecar.gateway.admission import QueueView
 from sidecar.gateway.gateway import Gateway
 from sidecar.gateway.journal import Journals
 from sidecar.gateway.line import Line
@@ -19,7 +20,17 @@ from sidecar.keys.ring import Key, Standing
 from sidecar.limits.bucket import Bucket, Dimension
 from sidecar.limits.store import BucketState
 from sidecar.routing.breaker import State
+from sidecar.server.beside import (
+    ExportSight,
+    LedgerSight,
+    StoreSight,
+    ledger_status,
+    store_status,
+    telemetry_status,
+)
 from sidecar.server.events import duration
+from sidecar.server.stamps import not_now, timestamp, wall
+from sidecar.server.waiting import Soonest, soonest_of
 
 DIMENSIONS = {
     Dimension.REQUESTS: status_pb2.BUCKET_DIMENSION_REQUESTS,
@@ -37,6 +48,9 @@ BREAKERS = {
     State.OPEN: status_pb2.BREAKER_STATE_OPEN,
     State.HALF_OPEN: status_pb2.BREAKER_STATE_HALF_OPEN,
 }
+# A status names so many callers of a queue; they may be any words of the callers' own.
+MOST_CALLERS = 100
+EMPTY = QueueView(0, math.inf, {}, 0.0)
 STATES = {
     "starting": status_pb2.SERVING_STATE_STARTING,
     "serving": status_pb2.SERVING_STATE_SERVING,
@@ -67,11 +81,26 @@ class Daemon(Protocol):
     def config(self) -> ConfigState: ...
 
     @property
-    def store_mode(self) -> str:
-        """memory or redis."""
+    def store(self) -> StoreSight: ...
+
+    @property
+    def ledger(self) -> LedgerSight: ...
+
+    @property
+    def exporter(self) -> ExportSight: ...
 
     def lines(self) -> Iterable[Line]:
         """Every target known by name, each once."""
+
+
+class Waits(msgspec.Struct, frozen=True):
+    """Who waits for what: by target and by route what stands in the way, by bucket how many wait,
+    by route the queue."""
+
+    targets: Mapping[str, Soonest]
+    routes: Mapping[str, Soonest]
+    buckets: Counter[str]
+    queues: Mapping[str, QueueView]
 
 
 class StatusPage:
@@ -86,25 +115,46 @@ class StatusPage:
         self._daemon = daemon
 
     def status(self) -> status_pb2.DaemonStatus:
-        daemon = self._daemon()
+        daemon, now = self._daemon(), self._clock.now()
         lines = list(daemon.lines())
+        states = self._buckets(lines)
+        waits = self._waits(lines, {state.bucket.id: state for state in states}, now)
         page = status_pb2.DaemonStatus(
             version=daemon.version,
             state=STATES[daemon.state],
             config=_config(daemon.config),
-            targets=[self._target(line) for line in lines],
+            targets=[self._target(line, waits.targets[line.target.name]) for line in lines],
             keys=[self._key(key, lines) for key in self._keys()],
-            buckets=[self._bucket(state) for state in self._buckets(lines)],
-            breakers=[self._breaker(line) for line in lines],
-            queues=self._queues(),
+            buckets=[self._bucket(state, waits.buckets[state.bucket.id]) for state in states],
+            breakers=[self._breaker(line, daemon.started_ns) for line in lines],
+            queues=[self._queue(route, waits) for route in waits.routes],
             streams=self._streams(),
-            store=self._store(daemon.store_mode),
+            store=store_status(daemon.store, self._clock),
+            ledger=ledger_status(daemon.ledger, self._clock),
+            telemetry=telemetry_status(daemon.exporter, self._clock),
         )
         page.time.CopyFrom(timestamp(self._clock.wall_ns()))
         page.started.CopyFrom(timestamp(daemon.started_ns))
         return page
 
-    def _target(self, line: Line) -> status_pb2.TargetStatus:
+    def _waits(self, lines: list[Line], states: Mapping[str, BucketState], now: float) -> Waits:
+        """Who waits for what. Those in a queue wait for whatever its head waits for."""
+        ring, queues = self._gateway.parts.ring, self._gateway.admission.queues()
+        targets = {line.target.name: soonest_of(line, ring, states, now) for line in lines}
+        routes = {
+            route.name: min(
+                (targets[target.name] for target in route.targets), key=lambda s: s.ready_at
+            )
+            for route in self._gateway.world.catalog.routes.values()
+        }
+        # Whoever names a target directly waits in a queue of that name.
+        routes |= {name: targets.get(name, Soonest(now)) for name in queues.keys() - routes}
+        buckets: Counter[str] = Counter()
+        for name, queue in queues.items():
+            buckets[routes[name].bucket] += queue.waiting
+        return Waits(targets, routes, buckets, queues)
+
+    def _target(self, line: Line, soonest: Soonest) -> status_pb2.TargetStatus:
         target = line.target
         routes = self._gateway.world.catalog.routes.values()
         status = status_pb2.TargetStatus(
@@ -113,26 +163,14 @@ class StatusPage:
             routes=[r.name for r in routes if target in r.targets],
             in_flight=self._gateway.parts.traffic.targets[target.name],
         )
-        not_now = self._target_obstacle(line)
-        if not_now is not None:
-            status.not_now.CopyFrom(not_now)
+        if soonest.reason:
+            status.not_now.CopyFrom(not_now(soonest.reason, soonest.ready_at, self._clock))
         return status
-
-    def _target_obstacle(self, line: Line) -> status_pb2.NotNow | None:
-        now = self._clock.now()
-        if line.breaker.ready_at(now) > now:
-            return self._not_now("BREAKER_OPEN", line.breaker.ready_at(now))
-        ring, model = self._gateway.parts.ring, line.target.model
-        keys = ring.keys(line.target.provider)
-        if not keys:
-            return status_pb2.NotNow(reason="NO_KEY")
-        soonest = min((ring.standing(k, model, now) for k in keys), key=lambda s: s.ready_at)
-        return self._obstacle(soonest)
 
     def _obstacle(self, standing: Standing) -> status_pb2.NotNow | None:
         if standing.cause is None:
             return None
-        return self._not_now(standing.cause.value, standing.ready_at)
+        return not_now(standing.cause.value, standing.ready_at, self._clock)
 
     def _keys(self) -> list[Key]:
         ring = self._gateway.parts.ring
@@ -154,9 +192,9 @@ class StatusPage:
         models = [line.target.model for line in lines if line.target.provider == key.provider]
         standings = [parts.ring.standing(key, model, now) for model in models]
         latest = max(standings, key=lambda s: s.ready_at, default=Standing(now))
-        not_now = self._obstacle(latest)
-        if not_now is not None:
-            status.not_now.CopyFrom(not_now)
+        obstacle = self._obstacle(latest)
+        if obstacle is not None:
+            status.not_now.CopyFrom(obstacle)
         return status
 
     def _buckets(self, lines: list[Line]) -> list[BucketState]:
@@ -174,7 +212,7 @@ class StatusPage:
         }
         return used + [_full(bucket, now) for bucket in others.values()]
 
-    def _bucket(self, state: BucketState) -> status_pb2.BucketStatus:
+    def _bucket(self, state: BucketState, waiting: int) -> status_pb2.BucketStatus:
         bucket = state.bucket
         status = status_pb2.BucketStatus(
             id=bucket.id,
@@ -183,36 +221,48 @@ class StatusPage:
             burst=bucket.burst,
             source=SOURCES[state.source],
             free_now=state.free_now,
-            waiting=state.waiting,
+            waiting=waiting,
         )
         if bucket.dimension is not Dimension.CONCURRENCY:
             status.per.CopyFrom(duration(bucket.per_s))
         if state.next_free_at > self._clock.now() and math.isfinite(state.next_free_at):
-            status.next_free_at.CopyFrom(self._wall(state.next_free_at))
+            status.next_free_at.CopyFrom(wall(state.next_free_at, self._clock))
+        if state.limit_now < bucket.limit:
+            status.configured_limit = bucket.limit
+            if math.isfinite(state.learned_until):
+                status.learned_until.CopyFrom(wall(state.learned_until, self._clock))
         return status
 
-    def _breaker(self, line: Line) -> status_pb2.BreakerStatus:
-        now = self._clock.now()
+    def _breaker(self, line: Line, started_ns: int) -> status_pb2.BreakerStatus:
+        now, breaker = self._clock.now(), line.breaker
         status = status_pb2.BreakerStatus(
-            id=line.target.name,
-            state=BREAKERS[line.breaker.state],
-            failures=line.breaker.failures,
+            id=line.target.name, state=BREAKERS[breaker.state], failures=breaker.failures
         )
-        if line.breaker.ready_at(now) > now:
-            status.not_now.CopyFrom(self._not_now("BREAKER_OPEN", line.breaker.ready_at(now)))
+        since = breaker.since
+        begun = wall(since, self._clock) if math.isfinite(since) else timestamp(started_ns)
+        status.since.CopyFrom(begun)
+        if breaker.ready_at(now) > now:
+            status.not_now.CopyFrom(not_now("BREAKER_OPEN", breaker.ready_at(now), self._clock))
         return status
 
-    def _queues(self) -> list[status_pb2.QueueStatus]:
-        now, admission = self._clock.now(), self._gateway.admission
-        return [
-            status_pb2.QueueStatus(
-                id=route,
-                waiting=waiting,
-                capacity=admission.most_waiting,
-                oldest_waited=duration(max(now - oldest, 0.0)) if waiting else None,
-            )
-            for route, (waiting, oldest) in admission.waiting().items()
-        ]
+    def _queue(self, route: str, waits: Waits) -> status_pb2.QueueStatus:
+        """`capacity` is for those behind the head, which is in nobody's way."""
+        now, queue = self._clock.now(), waits.queues.get(route, EMPTY)
+        status = status_pb2.QueueStatus(
+            id=route,
+            waiting=queue.waiting,
+            capacity=self._gateway.admission.most_waiting + 1,
+            callers=[
+                status_pb2.CallerWaiting(caller=caller, waiting=count)
+                for caller, count in Counter(queue.callers).most_common(MOST_CALLERS)
+            ],
+        )
+        if queue.waiting:
+            status.oldest_waited.CopyFrom(duration(max(now - queue.oldest, 0.0)))
+        expected_s = waits.routes[route].ready_at - now + queue.work_s
+        if math.isfinite(expected_s) and expected_s > 0:
+            status.expected_wait.CopyFrom(duration(expected_s))
+        return status
 
     def _streams(self) -> status_pb2.StreamsStatus:
         admission = self._gateway.admission
@@ -223,33 +273,10 @@ class StatusPage:
             requests=admission.total,
         )
 
-    def _store(self, mode: str) -> status_pb2.StoreStatus:
-        states = self._gateway.parts.store.snapshot()
-        lost = next((s for s in states if s.mode != "exact"), None)
-        if mode == "memory":
-            return status_pb2.StoreStatus(mode=status_pb2.STORE_MODE_MEMORY, share=1.0)
-        if lost is None:
-            return status_pb2.StoreStatus(mode=status_pb2.STORE_MODE_REDIS, share=1.0)
-        return status_pb2.StoreStatus(mode=status_pb2.STORE_MODE_REDIS_LOST, share=lost.share)
-
-    def _not_now(self, reason: str, until: float) -> status_pb2.NotNow:
-        not_now = status_pb2.NotNow(reason=reason)
-        if math.isfinite(until):
-            not_now.until.CopyFrom(self._wall(until))
-        return not_now
-
-    def _wall(self, loop_s: float) -> Timestamp:
-        ahead_ns = round((loop_s - self._clock.now()) * 1e9)
-        return timestamp(self._clock.wall_ns() + ahead_ns)
-
 
 def _full(bucket: Bucket, now: float) -> BucketState:
     free = bucket.limit if bucket.dimension is Dimension.CONCURRENCY else bucket.burst
     return BucketState(bucket, bucket.limit, bucket.source, free, now)
-
-
-def timestamp(wall_ns: int) -> Timestamp:
-    return Timestamp(seconds=wall_ns // 1_000_000_000, nanos=wall_ns % 1_000_000_000)
 
 
 def _config(state: ConfigState) -> status_pb2.ConfigStatus:

@@ -77,13 +77,15 @@ def connect_otlp(settings: Settings) -> Transport:
 
 
 class ExportStatus(msgspec.Struct, frozen=True):
-    """How exporting goes. `trouble` is the last failure, "" while all is well."""
+    """How exporting goes. `trouble` is the last failure, "" while all is well; `retry_at` is when
+    something is sent again at the latest, in loop seconds."""
 
     endpoint: str
     spans_sent: int
     spans_dropped: int
     bytes_waiting: int
     trouble: str
+    retry_at: float = 0.0
 
 
 class SpanQueue:
@@ -144,6 +146,8 @@ class Exporter:
         self._sent = 0
         self._lost = 0
         self._trouble = ""
+        self._paused_until = 0.0
+        self._retrying = False
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -180,6 +184,9 @@ class Exporter:
             spans_dropped=self._lost,
             bytes_waiting=self._queue.size_bytes,
             trouble=self._trouble,
+            retry_at=max(self._paused_until, self._clock.now())
+            if self._retrying
+            else self._metrics_due,
         )
 
     async def aclose(self, timeout_s: float) -> None:
@@ -261,11 +268,15 @@ class Exporter:
 
     async def _pause(self, pause_s: float) -> None:
         """Wait, but not longer than until the shutdown begins."""
+        self._paused_until = self._clock.now() + pause_s
+        self._retrying = True
         try:
             async with asyncio.timeout(pause_s):
                 await self._closing.wait()
         except TimeoutError:
             return
+        finally:
+            self._retrying = False
 
     async def _send_metrics(self, transport: Transport) -> None:
         """What could not be sent is in the next snapshot: they are cumulative."""
