@@ -24,16 +24,19 @@ class Backend(Protocol):
 
     async def set(self, key: str, value: Any, **more: Any) -> Any: ...
 
+    async def add(self, key: str, value: Any, **more: Any) -> Any: ...
+
     async def delete(self, key: str, **more: Any) -> Any: ...
 
     async def close(self) -> Any: ...
 
 
 class Cache:
-    """Bytes by name, each with its time to live."""
+    """Bytes by name, each with its time to live. `shared`: other pods see the same bytes."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, shared: bool = False) -> None:
         self._backend = backend
+        self.shared = shared
         self._failing = False
 
     async def get(self, key: str) -> bytes | None:
@@ -56,12 +59,37 @@ class Cache:
         self._failing = False
         return [data if isinstance(data, bytes) else None for data in found]
 
-    async def set(self, key: str, data: bytes, ttl_s: float) -> None:
-        """Keep `data` for `ttl_s` seconds."""
+    async def set(self, key: str, data: bytes, ttl_s: float) -> bool:
+        """Keep `data` for `ttl_s` seconds; False if the cache did not say that it does."""
         try:
             await self._backend.set(key, data, ttl=ttl_s)
         except Exception as error:
             self._tell(error)
+            return False
+        self._failing = False
+        return True
+
+    async def add(self, key: str, data: bytes, ttl_s: float) -> bool | None:
+        """Keep `data` if `key` holds nothing: did we? None if the cache cannot be asked."""
+        try:
+            await self._backend.add(key, data, ttl=ttl_s)
+        except ValueError:
+            return False
+        except Exception as error:
+            self._tell(error)
+            return None
+        self._failing = False
+        return True
+
+    async def prolong(self, key: str, data: bytes, ttl_s: float) -> bool | None:
+        """Let `key` live `ttl_s` from now if it still holds `data`: does it? None as `add`."""
+        try:
+            done = await self._backend.set(key, data, ttl=ttl_s, _cas_token=data)
+        except Exception as error:
+            self._tell(error)
+            return None
+        self._failing = False
+        return bool(done != 0)
 
     async def delete(self, key: str) -> None:
         """Forget `key`."""
@@ -103,7 +131,7 @@ def redis_cache(client: Any) -> Cache:
         serializer=NullSerializer(encoding=None), namespace=NAMESPACE, timeout=TIMEOUT_S
     )
     backend.client = client
-    return Cache(backend)
+    return Cache(backend, shared=True)
 
 
 @contextmanager

@@ -134,6 +134,10 @@ class Session:
         self._begun = 0
         self._last_rank = -1
 
+    def go_on(self, begun: int) -> None:
+        """Attempts up to number `begun` were made elsewhere; the next one follows them."""
+        self._begun = begun
+
     # -- before an attempt -------------------------------------------------------------------
 
     @property

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from sidecar.core.events import Completed, Event
 from sidecar.core.failure import CODES, RequestFailed
 from sidecar.core.request import Completion, Effort, Request, Text
 from sidecar.failover.session import Session
-from sidecar.gateway import attempt
+from sidecar.gateway import attempt, takeover
 from sidecar.gateway.admission import Admission
 from sidecar.gateway.answers import Answers
 from sidecar.gateway.lease import Lease
@@ -39,8 +39,11 @@ class Gateway:
         self.answers = answers
         self.world = world
 
-    async def stream(self, request: Request, trace: RequestTrace) -> AsyncGenerator[Event, None]:
-        """Everything the caller gets, in order; the last event is Completed.
+    async def stream(
+        self, request: Request, trace: RequestTrace, past: Sequence[Event] = ()
+    ) -> AsyncGenerator[Event, None]:
+        """Everything the caller gets, in order; the last event is Completed. `past` is what another
+        daemon has given of it before that one was lost; the stream goes on behind it.
 
         Raises RequestFailed when the stream cannot be made whole. Close the generator (aclosing) to
         abandon the request: the provider's connection is closed at once, everything is settled.
@@ -48,7 +51,7 @@ class Gateway:
         session: Session | None = None
         try:
             world = self.world
-            for event in await self.answers.find(request) or ():
+            for event in (not past and await self.answers.find(request)) or ():
                 yield event
                 if isinstance(event, Completed):
                     trace.finish(status_code="OK", cached=True, now_ns=self.parts.clock.wall_ns())
@@ -56,6 +59,8 @@ class Gateway:
             with self.admission.enter():
                 route = world.catalog.route(request.completion)
                 session = Session(request, route, self.parts.rng)
+                if past:
+                    self._take_over(session, past)
                 async with aclosing(self._attempts(session, world, trace)) as events:
                     async for event in events:
                         yield event
@@ -69,6 +74,11 @@ class Gateway:
         except BaseException:
             self._close(trace, session, "CANCELLED", "")
             raise
+
+    def _take_over(self, session: Session, past: Sequence[Event]) -> None:
+        tokens = input_bytes(session.request.completion) // takeover.TOKEN_CHARS
+        wall_ns = self.parts.clock.wall_ns()
+        takeover.replay(session, past, self.parts.prices, tokens, wall_ns)
 
     async def _attempts(
         self, session: Session, world: World, trace: RequestTrace

@@ -31,6 +31,9 @@ class Tape(msgspec.Struct, frozen=True, array_like=True):
     failed: tuple[str, str, float | None, dict[str, str], list[Violation], str] | None = None
 
 
+# What a tape holds: digest, events, and how the stream ended, if badly.
+Played = tuple[bytes, list[Event], RequestFailed | None]
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Tape)
 
@@ -51,7 +54,7 @@ def encode(digest: bytes, events: list[Event], error: RequestFailed | None) -> b
     return _encoder.encode(Tape(digest, rows, failed))
 
 
-def decode(data: bytes) -> tuple[bytes, list[Event], RequestFailed | None]:
+def decode(data: bytes) -> Played:
     """Digest, events and error. Raises msgspec.ValidationError for bytes of another version."""
     tape = _decoder.decode(data)
     events = [msgspec.convert(raw, KINDS[kind]) for kind, raw in tape.events]

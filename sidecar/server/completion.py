@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -93,11 +93,11 @@ class CompletionDoor:
             raise translate.invalid("request_id", "is needed with after_sequence")
         completion = translate.completion_from(message)
 
-        def begin() -> AsyncGenerator[Event, None]:
+        def begin(past: Sequence[Event] = ()) -> AsyncGenerator[Event, None]:
             request = self._request(request_id, completion, context.time_remaining())
             transport = "unix" if context.peer().startswith("unix") else "tcp"
             trace = self._trace(request, method, metadata, transport)
-            return self._gateway.stream(request, trace)
+            return self._gateway.stream(request, trace, past)
 
         if not request_id:
             return begin()

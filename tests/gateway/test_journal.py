@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
@@ -31,9 +31,11 @@ class Source:
         self.pace_s = pace_s
         self.begun = self.given = 0
         self.closed = False
+        self.past: Sequence[Event] = ()
 
-    async def __call__(self) -> AsyncGenerator[Event, None]:
+    async def __call__(self, past: Sequence[Event]) -> AsyncGenerator[Event, None]:
         self.begun += 1
+        self.past = past
         try:
             for event in self.events:
                 await asyncio.sleep(self.pace_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -224,13 +224,15 @@ class World:
             outcome.hung_up = True
         outcome.ended_s = self.clock.now()
 
-    def _begin(self, pod: Engine, request: Request) -> AsyncGenerator[Event, None]:
+    def _begin(
+        self, pod: Engine, request: Request, past: Sequence[Event] = ()
+    ) -> AsyncGenerator[Event, None]:
         gateway: Gateway = pod.gateway
         completion = request.completion
         trace = Telemetry.disabled().request(
             method="m", model=completion.model, streaming=True, now_ns=self.clock.wall_ns()
         )
-        return gateway.stream(request, trace)
+        return gateway.stream(request, trace, past)
 
     async def _collect(
         self, outcome: Outcome, events: AsyncGenerator[Event, None], most: int = 1 << 30
@@ -245,7 +247,7 @@ class World:
         """Read a few events, hang up, come back with after_sequence."""
         digest = hashlib.blake2b(request.id.encode(), digest_size=16).digest()
         journals = pod.journals
-        first = journals.attach(request.id, digest, 0, lambda: self._begin(pod, request))
+        first = journals.attach(request.id, digest, 0, lambda past: self._begin(pod, request, past))
         await self._collect(outcome, first, most=self.rng.randrange(1, 12))
         if outcome.events and isinstance(outcome.events[-1], Completed):
             return
@@ -253,7 +255,9 @@ class World:
         left_s = outcome.deadline_s - self.clock.now()
         await asyncio.sleep(self.rng.uniform(0, min(3.0, max(left_s, 0.0))))
         after = len(outcome.events)
-        again = journals.attach(request.id, digest, after, lambda: self._begin(pod, request))
+        again = journals.attach(
+            request.id, digest, after, lambda past: self._begin(pod, request, past)
+        )
         await self._collect(outcome, again)
 
 
