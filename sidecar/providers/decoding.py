@@ -10,7 +10,7 @@ import msgspec
 from sidecar.core.events import Delta, FinishReason
 from sidecar.core.failure import Cause, Failure
 from sidecar.core.usage import Usage
-from sidecar.providers import errors
+from sidecar.providers import errors, loose
 from sidecar.providers.dialect import Report
 from sidecar.providers.merge import Merger
 from sidecar.providers.sse import Event
@@ -179,10 +179,14 @@ class Decoding(abc.ABC):
             self.fail(Failure(Cause.MALFORMED, "an event of the stream could not be read"))
 
     def stray(self, lines: bytes) -> None:
-        """Lines outside the framing: an error in disguise, or nothing."""
+        """Lines outside the framing: an error in disguise, a whole document from a server that
+        does not stream, or nothing."""
         failure = errors.from_stray(lines, self._key)
         if failure is not None:
             self.fail(failure)
+        elif not self.heard and lines[:1] == b"{" and loose.readable(lines):
+            self.heard = True
+            self.on_event(Event(lines))
 
     def _each(self, events: list[Event]) -> None:
         for event in events:

@@ -46,6 +46,15 @@ def repaired(data: bytes, decoder: msgspec.json.Decoder[T], shape: type[T]) -> T
         return None
 
 
+def readable(data: bytes) -> bool:
+    """Is `data` a JSON document, even if a damaged one?"""
+    try:
+        document(data)
+    except ValueError:
+        return False
+    return True
+
+
 def record(value: Any) -> dict[str, Any]:
     """`value` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}

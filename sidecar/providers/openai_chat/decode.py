@@ -94,14 +94,6 @@ class ChatDecoder(Decoding):
             chunk = repaired
         self._chunk(chunk, event.name)
 
-    def stray(self, lines: bytes) -> None:
-        """A whole document where a stream was asked for is decoded as what it is."""
-        super().stray(lines)
-        if self.failure is None and lines[:1] == b"{":
-            chunk = wire.repaired(lines)
-            if chunk is not None:
-                self._chunk(chunk, b"")
-
     def on_end(self) -> None:
         self._flush()
         self.refine()

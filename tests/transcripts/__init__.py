@@ -1,0 +1,1 @@
+"""The recordings served over real HTTP to a real daemon, and read by a real client."""
