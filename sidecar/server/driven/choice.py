@@ -98,6 +98,7 @@ async def choose(engine: str) -> Drive:
         return GrpcDrives()
     why_not = await _why_not(engine)
     if why_not is None:
+        log.debug("the loop drives gRPC")
         return LoopDrives()
     if engine == LOOP:
         raise Impossible(why_not)

@@ -123,6 +123,11 @@ class LoopQueue:
         if not self._blocked_writes:
             self._loop.remove_reader(self._watch.outward.fileno())
 
+    @property
+    def ticking(self) -> bool:
+        """Whether it will ask by itself, with nothing coming in."""
+        return self._later is not None or self._soon is not None
+
     # -- for the trial -----------------------------------------------------------------------
 
     @contextlib.contextmanager
