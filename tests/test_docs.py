@@ -34,6 +34,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`routes.NAME`": schema.RouteConfig,
     "`store`": schema.StoreConfig,
     "`callers.NAME`": schema.CallerConfig,
+    "`budgets.NAME`": schema.BudgetConfig,
     "`ledger`": schema.LedgerConfig,
     "`telemetry`": schema.TelemetryConfig,
     "`server`": schema.ServerConfig,

@@ -16,7 +16,7 @@ from sidecar.app.gauges import gauges
 from sidecar.app.prices import PriceDesk, price_book
 from sidecar.app.sights import StoreWatch, export_sight, ledger_sight
 from sidecar.app.source import Source
-from sidecar.app.stores import board_for, cache_for, password_of, store_for
+from sidecar.app.stores import board_for, cache_for, password_of, spend_for, store_for
 from sidecar.app.transports import Stock
 from sidecar.app.watch import Watch
 from sidecar.config.durations import seconds
@@ -97,6 +97,7 @@ class Daemon:
         )  # fmt: skip
         self._prices = PriceDesk(price_book(self._resolved))
         self._transports = Stock()
+        board = board_for(config.store, password, self._clock)
         self.engine = Engine(
             self._resolved,
             self._loaded.keys,
@@ -108,7 +109,8 @@ class Daemon:
             prices=self._prices,
             transports=self._transports,
             cache=cache_for(config.store, password),
-            board=board_for(config.store, password, self._clock),
+            board=board,
+            spend=spend_for(config.store, password, self._clock, board),
         )
         self.config = ConfigState(self._text.version, self._clock.wall_ns(), self._problems())
         self._streams = Streams()
@@ -156,6 +158,7 @@ class Daemon:
     async def serve(self) -> None:
         """Serve until `stop` or `drain`, then end cleanly. Raises CannotListen."""
         try:
+            await self.engine.spending.recall(self._ledger.usage)
             self.engine.start()
             await self._listener.start()
             self.state = "serving"

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 
 from sidecar.app.lines import LineBook, Transports, Upstreams
 from sidecar.cache.store import Cache
+from sidecar.config import budgets
 from sidecar.config.durations import seconds
 from sidecar.config.resolve import Resolved
 from sidecar.core.clock import Clock
+from sidecar.core.money import Price
+from sidecar.core.target import Target
 from sidecar.failover.abilities import Abilities
 from sidecar.gateway.admission import Admission
 from sidecar.gateway.answers import Answers
@@ -23,11 +26,13 @@ from sidecar.gateway.line import World
 from sidecar.gateway.parts import Ledger, Parts, Prices
 from sidecar.gateway.pulse import Pulse
 from sidecar.gateway.recollections import RecollectionPolicy, Recollections
+from sidecar.gateway.spending import Spending
 from sidecar.gateway.teacher import Teacher
 from sidecar.gateway.traffic import Traffic
 from sidecar.keys.ring import Key, KeyRing
 from sidecar.limits.board import Board
 from sidecar.limits.estimate import Estimator
+from sidecar.limits.spend import MemorySpend, SpendStore
 from sidecar.limits.store import Store
 from sidecar.routing.catalog import Catalog
 
@@ -49,6 +54,7 @@ class Engine:
         transports: Transports,
         cache: Cache,
         board: Board | None = None,
+        spend: SpendStore | None = None,
     ) -> None:
         server = resolved.config.server
         changed = Pulse()
@@ -61,6 +67,7 @@ class Engine:
         self.abilities = Abilities()
         self._prices = prices
         self.fleet = Fleet(clock, ring, changed, board, lambda: self.book.lines())
+        self.spending = self._budgets(resolved, spend or MemorySpend())
         self.parts = Parts(
             clock=clock,
             store=store,
@@ -71,6 +78,7 @@ class Engine:
             abilities=self.abilities,
             leases=Leases(clock, store, ring, changed, self.fleet),
             fleet=self.fleet,
+            spending=self.spending,
             holding=Holding(),
             teacher=Teacher(clock, store),
             traffic=Traffic(),
@@ -95,6 +103,7 @@ class Engine:
     def start(self) -> None:
         """Begin what runs beside the requests."""
         self.fleet.start()
+        self.spending.start()
         loop = asyncio.get_running_loop()
         self._beside = [
             loop.create_task(self.parts.leases.renew(), name="renew leases"),
@@ -108,6 +117,7 @@ class Engine:
         self.book = LineBook(resolved, self.upstreams, self.book)
         self.abilities.forget()
         self.fleet.applied()
+        self.spending.apply(budgets.rules(resolved.config))
         self.gateway.world = self._world(resolved, version)
 
     async def aclose(self) -> None:
@@ -116,10 +126,18 @@ class Engine:
         for task in self._beside:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
+        await self.spending.aclose()
         await self.fleet.aclose()
         await self.store.aclose()
         await self.upstreams.aclose()
         await self._cache.aclose()
+
+    def _budgets(self, resolved: Resolved, store: SpendStore) -> Spending:
+        return Spending(self.clock, store, self._price, budgets.rules(resolved.config))
+
+    def _price(self, target: Target, tokens: int) -> Price | None:
+        now_ns = self.clock.wall_ns()
+        return self._prices.quote(target.provider, target.model, now_ns, tokens).price
 
     def _world(self, resolved: Resolved, version: str) -> World:
         return World(

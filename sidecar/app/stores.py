@@ -15,6 +15,7 @@ from sidecar.core.clock import Clock
 from sidecar.keys.secret import Secret, read_secret
 from sidecar.limits.board import Board
 from sidecar.limits.memory import MemoryStore
+from sidecar.limits.spend import MemorySpend, SpendStore
 from sidecar.limits.store import Store
 
 
@@ -41,6 +42,19 @@ def board_for(config: StoreConfig, password: Secret | None, clock: Clock) -> Boa
 
     client: Any = client_of(config.url, _ready, _access(config, password))
     return Board(clock, RedisWire(client), uuid.uuid4().hex[:12], random.SystemRandom())
+
+
+def spend_for(
+    config: StoreConfig, password: Secret | None, clock: Clock, board: Board | None
+) -> SpendStore:
+    """Where the sums of budgets are; `board` knows how many pods share them."""
+    if board is None:
+        return MemorySpend()
+    from sidecar.limits.redis import client_of
+    from sidecar.limits.spend_redis import redis_spend
+
+    client, rng = client_of(config.url, _ready, _access(config, password)), random.SystemRandom()
+    return redis_spend(clock, client, uuid.uuid4().hex[:12], rng, lambda: board.pods)
 
 
 def cache_for(config: StoreConfig, password: Secret | None) -> Cache:

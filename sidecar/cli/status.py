@@ -11,7 +11,7 @@ from headway.v1 import status_pb2
 
 from sidecar.cli.advice import failed
 from sidecar.cli.table import table
-from sidecar.cli.words import count, span
+from sidecar.cli.words import count, span, usd
 
 WATCH_S = 1.0
 READY = "ready"
@@ -24,6 +24,11 @@ STORES = {
     status_pb2.STORE_MODE_MEMORY: "limits in memory",
     status_pb2.STORE_MODE_REDIS: "limits in Redis",
     status_pb2.STORE_MODE_REDIS_LOST: "Redis is lost: keeping to a safe share",
+}
+WINDOWS = {
+    status_pb2.BUDGET_WINDOW_HOUR: "hour",
+    status_pb2.BUDGET_WINDOW_DAY: "day",
+    status_pb2.BUDGET_WINDOW_MONTH: "month",
 }
 BREAKERS = {
     status_pb2.BREAKER_STATE_CLOSED: "closed",
@@ -63,6 +68,7 @@ def page(state: status_pb2.DaemonStatus) -> list[str]:
         (_keys(state), "keys"),
         (_buckets(state), "limits"),
         (_queues(state), "queues"),
+        (_budgets(state), "budgets"),
     )
     body = [line for lines, title in sections if lines for line in ("", title.upper(), *lines)]
     return [*_head(state), *body]
@@ -158,6 +164,20 @@ def _queues(state: status_pb2.DaemonStatus) -> list[str]:
         for queue in state.queues
     ]
     return _table(("queue", "waiting", "oldest", "wait for one more"), rows, "")
+
+
+def _budgets(state: status_pb2.DaemonStatus) -> list[str]:
+    rows = [
+        [
+            budget.name,
+            budget.subject,
+            usd(budget.spent_nano_usd),
+            f"{usd(budget.limit_nano_usd)} per {WINDOWS.get(budget.window, 'window')}",
+            f"in {span(max(_between(state.time, budget.resets), 0.0))}",
+        ]
+        for budget in state.budgets
+    ]
+    return _table(("budget", "of", "spent", "allows", "begins anew"), rows, "  rr")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from sidecar.config import prices, store
+from sidecar.config import budgets, prices, store
 from sidecar.config.durations import seconds
 from sidecar.config.load import Problem
 from sidecar.config.schema import Config, KeySource
@@ -44,6 +44,7 @@ def problems(config: Config) -> Iterator[Problem]:
     for index, token in enumerate(config.server.caller_tokens):
         yield from key_source(token, f"server.caller_tokens[{index}]")
     yield from prices.problems(config)
+    yield from budgets.problems(config)
 
 
 def key_source(source: KeySource, path: str) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from sidecar.config import budgets
 from sidecar.config.durations import seconds
 from sidecar.config.limits import ResolvedLimit
 from sidecar.config.resolve import Resolved, ResolvedAccount, ResolvedProvider
@@ -17,6 +18,7 @@ from sidecar.core.money import Price
 from sidecar.core.target import Phases, Resume, Route, Target
 from sidecar.ledger.prices import Quote
 from sidecar.limits.bucket import Bucket, Dimension, admitted_within, warning
+from sidecar.limits.spend import Rule
 
 # provider and model to the price now; path of a key to why it cannot be read, "" if it can.
 QuoteOf = Callable[[str, str], Quote]
@@ -61,6 +63,7 @@ def explain(resolved: Resolved, unreadable: Mapping[str, str], quote: QuoteOf) -
         Point("providers", tuple(_provider(p, unreadable) for p in resolved.providers.values())),
         Point("routes", tuple(_routes(resolved, quote))),
         *_callers(resolved),
+        *_budgets(resolved, quote),
     )
 
 
@@ -69,6 +72,24 @@ def _callers(resolved: Resolved) -> Iterator[Point]:
         weights = ", ".join(f"{name} {weight:g}" for name, weight in resolved.weights.items())
         shares = Point(f"while they wait in one queue they share it as {weights}, everybody else 1")
         yield Point("callers", (shares,))
+
+
+def _budgets(resolved: Resolved, quote: QuoteOf) -> Iterator[Point]:
+    rules = budgets.rules(resolved.config)
+    if rules:
+        yield Point("budgets", tuple(_budget(rule, resolved, quote) for rule in rules))
+
+
+def _budget(rule: Rule, resolved: Resolved, quote: QuoteOf) -> Point:
+    whose = f"requests labelled {rule.subject}" if rule.label else f"caller {rule.subject}"
+    text = f"{rule.name}: {whose}, {_usd(rule.limit_nano_usd)} USD per {rule.per} ({rule.zone})"
+    targets = {target for route in resolved.routes for target in route.targets}
+    unpriced = sorted(t.name for t in targets if quote(t.provider, t.model).price is None)
+    if not unpriced:
+        return Point(text)
+    told = "counts as free" if rule.free_unpriced else "is refused there"
+    below = f"{told}, for no price is known: {', '.join(unpriced)}"
+    return Point(text, (Point(below, warns=not rule.free_unpriced),))
 
 
 def _doors(resolved: Resolved) -> Iterator[Point]:

@@ -199,6 +199,20 @@ class CallerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: float = 1.0
 
 
+class BudgetConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a caller, or a label ("job=nightly"), may spend in a calendar window of `zone`.
+
+    `limit` in USD, as text or number. `unpriced`: what becomes of models whose price is not known.
+    """
+
+    limit: str | float
+    per: Literal["hour", "day", "month"]
+    caller: str = ""
+    label: str = ""
+    zone: str = "UTC"
+    unpriced: Literal["refuse", "free"] = "refuse"
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -209,6 +223,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     providers: dict[str, Provider] = {}
     routes: dict[str, RouteConfig] = {}
     callers: dict[str, CallerConfig] = {}
+    budgets: dict[str, BudgetConfig] = {}
     ledger: LedgerConfig = LedgerConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     server: ServerConfig = ServerConfig()

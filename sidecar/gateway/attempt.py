@@ -21,7 +21,7 @@ from sidecar.failover.session import Plan, Session
 from sidecar.failover.splice import Joint
 from sidecar.gateway.lease import Lease
 from sidecar.gateway.parts import Parts
-from sidecar.gateway.settlement import Settlement
+from sidecar.gateway.settlement import Settlement, unused
 from sidecar.gateway.watchdog import DeadlinePassed, Stage, TimeUp, Watchdog
 from sidecar.providers.dialect import Decoder, Unsupported
 from sidecar.telemetry.trace import RequestTrace
@@ -63,6 +63,13 @@ async def run(
     A failure is the session's to judge, so nothing is raised for it. Raises RequestFailed when the
     caller's deadline passes, and whatever ends the caller (cancellation); always settled first.
     """
+    try:
+        await parts.spending.reserve(
+            lease.reservation.id, session.request, lease.line.target, lease.want.cost
+        )
+    except BaseException:
+        unused(parts, lease)
+        raise
     flight = _Flight(parts, session, lease, trace)
     try:
         async with Watchdog(flight.phases, session.request.deadline) as watchdog:

@@ -13,6 +13,7 @@ from sidecar.gateway.fleet import Fleet
 from sidecar.gateway.holding import Holding
 from sidecar.gateway.lease import Leases
 from sidecar.gateway.recollections import Recollections
+from sidecar.gateway.spending import Spending
 from sidecar.gateway.teacher import Teacher
 from sidecar.gateway.traffic import Traffic
 from sidecar.keys.ring import KeyRing
@@ -54,5 +55,6 @@ class Parts(msgspec.Struct, frozen=True):
     teacher: Teacher
     traffic: Traffic
     fleet: Fleet
+    spending: Spending
     recollections: Recollections
     rng: random.Random

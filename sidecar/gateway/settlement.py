@@ -210,6 +210,7 @@ class Settlement:
         self._parts.traffic.ended(self._lease.line.target.name, key.provider, key.alias, reason)
         quote = self._quote(usage)
         money = FREE if self._decoder is None else cost_of(usage, quote.price)
+        self._parts.spending.settle(self._lease.reservation.id, money.total_nano_usd)
         if self._finish is not None:
             output_price = quote.price.output if quote.price is not None else 0
             self._session.completed(self._plan, self._finish, output_price)
@@ -336,6 +337,14 @@ class Settlement:
             first_answer_s=self._first_answer_s,
             saved=self._session.saved if outcome is Outcome.COMPLETED else Saved(),
         )
+
+
+def unused(parts: Parts, lease: Lease) -> None:
+    """Give back a lease with which nothing was attempted."""
+    parts.leases.settle(lease.reservation, Cost(requests=0))
+    parts.ring.excluded(lease.key, lease.line.target.model)
+    lease.line.breaker.excluded(lease.generation, parts.clock.now())
+    parts.fleet.undecided(lease.line)
 
 
 def _never_began(decoder: Decoder) -> bool:

@@ -28,6 +28,7 @@ from sidecar.server.beside import (
     store_status,
     telemetry_status,
 )
+from sidecar.server.budgets import budgets
 from sidecar.server.events import duration
 from sidecar.server.stamps import not_now, timestamp, wall
 from sidecar.server.waiting import Soonest, soonest_of
@@ -123,6 +124,7 @@ class StatusPage:
             version=daemon.version,
             state=STATES[daemon.state],
             config=_config(daemon.config),
+            budgets=budgets(self._gateway.parts.spending),
             targets=[self._target(line, waits.targets[line.target.name]) for line in lines],
             keys=[self._key(key, lines) for key in self._keys()],
             buckets=[self._bucket(state, waits.buckets[state.bucket.id]) for state in states],
