@@ -121,6 +121,7 @@ class World:
         self.books = Books()
         self.store = MemoryStore(self.clock)
         self.cache = memory_cache()
+        self.cache.shared = setting.pods > 1
         self.resolved: Resolved = resolved()
         self.pods = [self._pod(number) for number in range(setting.pods)]
         self.wishes = [self._wish(number) for number in range(setting.requests)]
@@ -255,7 +256,9 @@ class World:
         left_s = outcome.deadline_s - self.clock.now()
         await asyncio.sleep(self.rng.uniform(0, min(3.0, max(left_s, 0.0))))
         after = len(outcome.events)
-        again = journals.attach(
+        # Perhaps by way of another pod: the service's, or whatever stands between, has moved.
+        pod = self.rng.choice(self.pods)
+        again = pod.journals.attach(
             request.id, digest, after, lambda past: self._begin(pod, request, past)
         )
         await self._collect(outcome, again)
