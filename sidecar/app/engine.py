@@ -15,6 +15,7 @@ from sidecar.core.clock import Clock
 from sidecar.core.money import Price
 from sidecar.core.target import Target
 from sidecar.failover.abilities import Abilities
+from sidecar.failover.experience import Experience
 from sidecar.gateway.admission import Admission
 from sidecar.gateway.answers import Answers
 from sidecar.gateway.fleet import Fleet
@@ -76,6 +77,7 @@ class Engine:
             prices=prices,
             estimator=Estimator(),
             abilities=self.abilities,
+            experience=Experience(resolved.config.retry_budget),
             leases=Leases(clock, store, ring, changed, self.fleet),
             fleet=self.fleet,
             spending=self.spending,
@@ -116,6 +118,7 @@ class Engine:
         self.admission.weights = resolved.weights
         self.book = LineBook(resolved, self.upstreams, self.book)
         self.abilities.forget()
+        self.parts.experience.configure(resolved.config.retry_budget)
         self.fleet.applied()
         self.spending.apply(budgets.rules(resolved.config))
         self.gateway.world = self._world(resolved, version)

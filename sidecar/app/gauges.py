@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sidecar.telemetry import BucketLevel, Gauges, KeyState, QueueSize
+from sidecar.telemetry.gauges import RetriesLeft
 
 if TYPE_CHECKING:
     from sidecar.app.daemon import Daemon
@@ -31,6 +32,10 @@ def gauges(daemon: Daemon) -> Gauges:
             )
             for line in daemon.lines()
             for key in engine.ring.keys(line.target.provider)
+        ),
+        retries=tuple(
+            RetriesLeft(name.partition("/")[0], name.partition("/")[2], left)
+            for name, left in engine.parts.experience.retries_left(now)
         ),
         streams_active=engine.admission.active,
         store_mode=daemon.stores.mode,

@@ -30,6 +30,7 @@ FIGURES: dict[str, tuple[tuple[str, float, float | None], ...]] = {
         ("max_waiting", 0, None),
     ),
     "breaker": (("consecutive", 1, None), ("share", 0.01, 1.0), ("at_least", 1, None)),
+    "retry_budget": (("share", 0.0, 1.0), ("at_least_per_s", 0.0, None)),
     "telemetry": (("sample_ratio", 0.0, 1.0),),
 }
 

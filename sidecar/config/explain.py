@@ -42,6 +42,7 @@ INTERRUPTIONS = {
     "restart": "begun anew",
     "fail": "ended with an error",
 }
+HANDED = "kept reasoning is handed to a target that cannot continue it; "
 UNITS = {
     Dimension.REQUESTS: "requests",
     Dimension.TOKENS: "tokens",
@@ -218,6 +219,7 @@ def _routes(resolved: Resolved, quote: QuoteOf) -> Iterator[Point]:
 def _route(route: Route, quote: QuoteOf) -> Point:
     text = (
         f"{route.name}: a stream that breaks is {INTERRUPTIONS[route.on_interruption]}; "
+        f"{HANDED if route.handoff else ''}"
         f"{_again(route.retries)}, a better target is waited for {_span(route.patience_s)}"
     )
     return Point(text, tuple(_target(target, quote) for target in route.targets))

@@ -29,11 +29,6 @@ from sidecar.providers.profiles import (
 # 120 s are normal); a provider that is known to queue longer has its own figure.
 THINKING_FIRST_S = 180.0
 
-NO_HANDOFF = (
-    "this version does not hand kept reasoning on: where the next target takes no prefix, a cut in "
-    "reasoning begins anew"
-)
-
 PHASES = {
     "connect": "connect_s",
     "headers": "headers_s",
@@ -307,8 +302,6 @@ class _Resolver:
             self.wrong(f"{path}.targets", "expected at least one provider/model")
         if raw.retries < 0:
             self.wrong(f"{path}.retries", "must not be negative")
-        if raw.handoff:
-            self.warnings.append(Problem(f"{path}.handoff", NO_HANDOFF))
         patience_s = self._duration(f"{path}.patience", raw.patience)
         if len(targets) != len(raw.targets) or not targets:
             return None

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from sidecar.failover import retries
+
 OnInterruption = Literal["resume", "restart", "fail"]
 Policy = Literal["least_wait", "round_robin"]
 
@@ -213,6 +215,10 @@ class BudgetConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unpriced: Literal["refuse", "free"] = "refuse"
 
 
+class RetryBudgetConfig(retries.RetryLimits, frozen=True, forbid_unknown_fields=True):
+    """How much of what a target is asked may be asked again: a `share`, and a few besides."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -228,3 +234,4 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: TelemetryConfig = TelemetryConfig()
     server: ServerConfig = ServerConfig()
     breaker: BreakerConfig = BreakerConfig()
+    retry_budget: RetryBudgetConfig = RetryBudgetConfig()

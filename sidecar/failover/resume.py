@@ -18,21 +18,36 @@ SHORTEST_PREFIX = 8
 
 
 class Start(msgspec.Struct, frozen=True):
-    """How an attempt begins. `prefix` is what the target is to continue, None for a fresh one."""
+    """How an attempt begins. `prefix` is what the target is to continue, None for a fresh one.
+
+    `notes` is kept reasoning that is given to a target which can continue none (handoff).
+    """
 
     continuation: Continuation
     prefix: Prefix | None = None
+    notes: str = ""
 
 
 FRESH = Start(Continuation.FRESH)
 ANEW = Start(Continuation.RESTARTED)
 
 
-def begin(transcript: Transcript, able: Resume, policy: OnInterruption) -> Start:
-    """The best honest start for a target that is `able` to that much."""
+def begin(transcript: Transcript, able: Resume, policy: OnInterruption, notes: str = "") -> Start:
+    """The best honest start for a target that is `able` to that much. `notes` is the reasoning
+    before the answer, where the route allows to hand it on."""
     if transcript.empty:
         return FRESH
-    if policy is not OnInterruption.RESUME or able is Resume.NONE:
+    if policy is not OnInterruption.RESUME:
+        return ANEW
+    start = _continued(transcript, able)
+    if start is not ANEW or len(notes) < SHORTEST_PREFIX or transcript.phase is Phase.REFUSAL:
+        return start
+    thinks = transcript.phase is Phase.REASONING
+    return Start(Continuation.RESUMED if thinks else Continuation.RESTARTED, notes=notes)
+
+
+def _continued(transcript: Transcript, able: Resume) -> Start:
+    if able is Resume.NONE:
         return ANEW
     if transcript.phase is Phase.REASONING:
         return _from_reasoning(transcript.reasoning, able)

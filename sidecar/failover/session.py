@@ -32,6 +32,8 @@ from sidecar.core.target import Resume, Route
 from sidecar.core.transcript import Transcript
 from sidecar.core.usage import NOTHING, Usage
 from sidecar.failover import resume, verdict
+from sidecar.failover.experience import Experience
+from sidecar.failover.standing import Kept, Stamps, Standing
 
 # Backoff before the same target is asked again: this, doubled each time, times a random 0.5 to 1.
 BACKOFF_FIRST_S = 0.2
@@ -40,6 +42,9 @@ BACKOFF_LAST_S = 8.0
 # each retry that is allowed (failure card, S02: at most six attempts in all with two retries).
 RATE_LIMIT_TRIES_PER_RETRY = 2
 
+
+# Behind the cause in an attempt's reason: its target was given the kept reasoning as notes.
+HANDOFF = "+HANDOFF"
 
 # Causes for which another target is better, but the same one better than none.
 MAY_RECOVER = frozenset(
@@ -55,7 +60,11 @@ MAY_RECOVER = frozenset(
 
 
 class Plan(msgspec.Struct):
-    """One attempt about to be made. `announced` once its event went out."""
+    """One attempt about to be made.
+
+    `carried` is how many tokens of the text so far go to its target as input. `begun` once it said
+    something, `announced` once its event went out (of what is never sent there is none).
+    """
 
     number: int
     rank: int
@@ -64,34 +73,9 @@ class Plan(msgspec.Struct):
     start: resume.Start
     reason: str
     waited_s: float
+    carried: int = 0
+    begun: bool = False
     announced: bool = False
-
-
-class Kept(msgspec.Struct):
-    """Tokens of lost attempts that still stand in the transcript."""
-
-    reasoning: int = 0
-    answer: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.reasoning + self.answer
-
-
-class Stamps(msgspec.Struct):
-    """Timings as they come to be known; see `core.events.Timings`."""
-
-    queued_s: float = 0.0
-    connect_s: float = 0.0
-    first_reasoning_s: float | None = None
-    first_answer_s: float | None = None
-
-    def saw(self, answer: bool, since_s: float) -> None:
-        """A first delta of a phase; restarted text keeps the first stamp that the caller saw."""
-        if answer and self.first_answer_s is None:
-            self.first_answer_s = since_s
-        elif not answer and self.first_reasoning_s is None:
-            self.first_reasoning_s = since_s
 
 
 class Finish(msgspec.Struct, frozen=True):
@@ -102,20 +86,16 @@ class Finish(msgspec.Struct, frozen=True):
     response_id: str
 
 
-class _Standing(msgspec.Struct):
-    """What this request has learned about one of its targets."""
-
-    tries: int = 0
-    rate_limited: int = 0
-    not_before: float = -math.inf
-    out: bool = False
-    takes_prefix: bool = True
-
-
 class Session:
     """All attempts of one request."""
 
-    def __init__(self, request: Request, route: Route, rng: random.Random) -> None:
+    def __init__(
+        self,
+        request: Request,
+        route: Route,
+        rng: random.Random,
+        experience: Experience | None = None,
+    ) -> None:
         self.request = request
         self.route = route
         self.transcript = Transcript()
@@ -128,7 +108,15 @@ class Session:
         self.saved = Saved()
         self.stamps = Stamps()
         self._rng = rng
-        self._standings = tuple(_Standing() for _ in route.targets)
+        self._standings = tuple(Standing() for _ in route.targets)
+        experience = experience or Experience()
+        self._pasts = tuple(experience.of(target.name) for target in route.targets)
+        self._no_retries_left = False
+        # What the caller has to drop when the next event goes out; None: nothing.
+        self._owed_discard: int | None = None
+        # The sequence after which the answer began, and the reasoning before it, in characters.
+        self._spoke_after: int | None = None
+        self._thought_chars = 0
         self._deliver_reasoning = request.completion.reasoning.deliver
         self._policy = request.completion.on_interruption or OnInterruption(route.on_interruption)
         self._begun = 0
@@ -165,21 +153,42 @@ class Session:
         standing = self._standings[rank]
         return math.inf if standing.out else max(now, standing.not_before)
 
-    def begin(self, rank: int, key_alias: str, able: Resume, waited_s: float) -> Plan:
+    def begin(self, rank: int, key_alias: str, able: Resume, waited_s: float, now: float) -> Plan:
         """Plan the next attempt on target `rank`, which is `able` to continue that much."""
         self._begun += 1
-        able = able if self._standings[rank].takes_prefix else Resume.NONE
+        start = self._start(rank, able)
         plan = Plan(
             number=self._begun,
             rank=rank,
             key_alias=key_alias,
             cause=self._cause(rank),
-            start=resume.begin(self.transcript, able, self._policy),
-            reason=self.failures[-1][1].cause.value if self.failures else "",
+            start=start,
+            reason=self._reason(start),
             waited_s=waited_s,
+            carried=self.kept.reasoning if start.notes else self.kept.total if start.prefix else 0,
         )
+        self._count(rank, now)
         self._last_rank = rank
         return plan
+
+    def _start(self, rank: int, able: Resume) -> resume.Start:
+        taken = self._standings[rank].takes_prefix
+        notes = self.transcript.reasoning[: self._thought_chars] if self.route.handoff else ""
+        able = able if taken else Resume.NONE
+        return resume.begin(self.transcript, able, self._policy, notes if taken else "")
+
+    def _reason(self, start: resume.Start) -> str:
+        cause = self.failures[-1][1].cause.value if self.failures else ""
+        return cause + HANDOFF if start.notes else cause
+
+    def _count(self, rank: int, now: float) -> None:
+        """For the budgets: retries that were granted are now made, or not."""
+        for place, standing in enumerate(self._standings):
+            if standing.granted and place != rank:
+                self._pasts[place].retries.give_back(now)
+            elif not standing.granted and place == rank:
+                self._pasts[place].retries.asked(now)
+            standing.granted = False
 
     def _cause(self, rank: int) -> AttemptCause:
         if self._begun == 1:
@@ -188,14 +197,41 @@ class Session:
 
     # -- during an attempt -------------------------------------------------------------------
 
+    def hides(self, delta: Delta) -> bool:
+        """Is `delta` kept and never sent (excluded reasoning)?"""
+        return not self._deliver_reasoning and isinstance(delta, Reasoning)
+
+    def join(self, plan: Plan) -> None:
+        """`plan` begins to speak: settle the seam between it and what stands."""
+        if plan.begun:
+            return
+        plan.begun = True
+        if plan.start.continuation is not Continuation.RESTARTED:
+            return
+        self.kept = Kept()
+        if not plan.start.notes:
+            self._start_over(0)
+            return
+        # The answer begins anew, behind the reasoning that was handed on.
+        signature = self.transcript.signature
+        self.kept.reasoning = plan.carried
+        self._start_over(self.sequence if self._spoke_after is None else self._spoke_after)
+        self._keep(Reasoning(plan.start.notes, signature))
+
+    def _start_over(self, after: int) -> None:
+        """Drop what came after that sequence, and the caller is to do so too."""
+        owed = self._owed_discard
+        self._owed_discard = after if owed is None else min(after, owed)
+        self.transcript.clear()
+        self._spoke_after, self._thought_chars = None, 0
+
     def announce(self, plan: Plan) -> AttemptBegan:
-        """The event that goes out before the first delta of `plan`; it settles the seam."""
+        """The event that goes out before the first delta of `plan` that the caller gets."""
+        self.join(plan)
         plan.announced = True
-        anew = plan.start.continuation is Continuation.RESTARTED
-        discard_after = 0 if anew else self.sequence
-        if anew:
-            self.transcript.clear()
-            self.kept = Kept()
+        owed, self._owed_discard = self._owed_discard, None
+        discard_after = self.sequence if owed is None else min(owed, self.sequence)
+        drops = owed is not None and plan.start.continuation is Continuation.RESUMED
         self.sequence += 1
         target = self.route.targets[plan.rank]
         return AttemptBegan(
@@ -204,19 +240,28 @@ class Session:
             model=target.model,
             key_alias=plan.key_alias,
             cause=plan.cause,
-            continuation=plan.start.continuation,
+            # It resumes what the caller never saw: for the caller that is a restart.
+            continuation=Continuation.RESTARTED if drops else plan.start.continuation,
             reason=plan.reason,
             discard_after_sequence=discard_after,
             waited_s=plan.waited_s,
         )
 
     def note(self, delta: Delta) -> bool:
-        """Keep `delta`; True if the caller is to get it (excluded reasoning is kept, not sent)."""
-        self.transcript.add(delta)
-        if not self._deliver_reasoning and isinstance(delta, Reasoning):
+        """Keep `delta`; True if the caller is to get it."""
+        self._keep(delta)
+        if self.hides(delta):
             return False
         self.sequence += 1
         return True
+
+    def _keep(self, delta: Delta) -> None:
+        self.transcript.add(delta)
+        if self._spoke_after is None:
+            if isinstance(delta, Reasoning):
+                self._thought_chars += len(delta.text)
+            else:
+                self._spoke_after = self.sequence
 
     # -- after an attempt --------------------------------------------------------------------
 
@@ -230,7 +275,7 @@ class Session:
     def completed(self, plan: Plan, finish: Finish, output_price: int) -> None:
         """`plan` brought the stream to its end. `output_price` in nano-USD per million tokens."""
         self.finish = finish
-        if plan.start.continuation is Continuation.RESUMED:
+        if plan.start.prefix is not None or plan.start.notes:
             nano = self.kept.total * output_price // TOKENS_PER_PRICE
             self.saved = Saved(self.kept.reasoning, self.kept.answer, nano)
 
@@ -278,34 +323,48 @@ class Session:
             Remedy.REFUSE: self._refuse,
         }[failure.verdict.remedy](standing, failure, now)
 
-    def _back_off(self, standing: _Standing, failure: Failure, now: float) -> None:
+    def _back_off(self, standing: Standing, failure: Failure, now: float) -> None:
         standing.tries += 1
         standing.out = standing.tries > self.route.retries
         own = min(BACKOFF_FIRST_S * 2.0 ** (standing.tries - 1), BACKOFF_LAST_S)
         wait_s = own * (0.5 + 0.5 * self._rng.random())
-        standing.not_before = now + max(wait_s, failure.retry_after_s or 0.0)
+        told_s = failure.retry_after_s or 0.0
+        # The largest of all that was told counts, also if a later failure told less.
+        standing.not_before = max(standing.not_before, now + max(wait_s, told_s))
+        if not standing.out:
+            standing.out = not self._may_retry(standing, now)
 
-    def _count_rate_limit(self, standing: _Standing, failure: Failure, now: float) -> None:
+    def _may_retry(self, standing: Standing, now: float) -> bool:
+        """Would another try be in time, and is it within the target's share?"""
+        past = self._pasts[self._standings.index(standing)]
+        first_s = past.firsts.quantile(0.5) or 0.0
+        if standing.not_before + first_s > self.request.deadline:
+            return False
+        standing.granted = past.retries.take(now)
+        self._no_retries_left = self._no_retries_left or not standing.granted
+        return standing.granted
+
+    def _count_rate_limit(self, standing: Standing, failure: Failure, now: float) -> None:
         del now  # the key or account rests; that wait is the key ring's to tell
         if failure.cause is Cause.RATE_LIMITED:
             standing.rate_limited += 1
             most = RATE_LIMIT_TRIES_PER_RETRY * self.route.retries
             standing.out = standing.rate_limited > most
 
-    def _set_aside(self, standing: _Standing, failure: Failure, now: float) -> None:
+    def _set_aside(self, standing: Standing, failure: Failure, now: float) -> None:
         alone = all(other.out for other in self._standings if other is not standing)
         if alone and failure.cause in MAY_RECOVER:
             self._back_off(standing, failure, now)
         else:
             standing.out = True
 
-    def _refuse(self, standing: _Standing, failure: Failure, now: float) -> None:
+    def _refuse(self, standing: Standing, failure: Failure, now: float) -> None:
         del standing, now
         self.refused = failure
 
     def outcome_of(self, plan: Plan) -> Outcome:
         """What a failed attempt is called: did it say anything before it broke?"""
-        return Outcome.INTERRUPTED if plan.announced else Outcome.FAILED
+        return Outcome.INTERRUPTED if plan.begun else Outcome.FAILED
 
     def error(self) -> RequestFailed:
         """The RequestFailed for a session that is over."""
@@ -313,7 +372,9 @@ class Session:
 
     def _told(self) -> dict[str, str]:
         """What was delivered and tried, as metadata for an error."""
+        spent = {"retry_budget": "spent"} if self._no_retries_left else {}
         return {
+            **spent,
             "attempts": str(len(self.attempts)),
             "targets": ",".join(_once(f"{a.provider}/{a.model}" for a in self.attempts)),
             "last_sequence": str(self.sequence),

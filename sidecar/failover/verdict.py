@@ -39,9 +39,11 @@ def error_for(
     if first.cause in REASONS:
         reason, advice = REASONS[first.cause]
         return RequestFailed(reason, f"{first.message}; {advice}", metadata=metadata)
+    spent = "; the share of traffic for retries is used up" if "retry_budget" in told else ""
     return RequestFailed(
         Reason.ATTEMPTS_EXHAUSTED,
-        f"{told['attempts']} attempts failed without an answer, first: {first.message}; try again",
+        f"{told['attempts']} attempts failed without an answer, first: {first.message}{spent}; "
+        "try again",
         retry_after_s=max((f.retry_after_s or 0.0 for f in failures), default=0.0) or COME_BACK_S,
         metadata=metadata,
     )

@@ -15,6 +15,7 @@ from sidecar.core.events import Delta, Event, Outcome, Reasoning, ToolCall
 from sidecar.core.failure import Cause, Failure, Reason, RequestFailed
 from sidecar.core.request import Completion
 from sidecar.core.target import Phases
+from sidecar.failover import handoff
 from sidecar.failover.pace import Pace
 from sidecar.failover.resume import ANEW
 from sidecar.failover.session import Plan, Session
@@ -34,6 +35,9 @@ MOST_ERROR_BODY = 64 * 1024
 # A cut after this share of the silence that is allowed counts as a stall: the same target would
 # most likely do it again, and cost the caller as much once more.
 STALL_BEFORE_CUT = 0.5
+
+# What notes may have brought about: the request without them tells.
+ABOUT_NOTES = frozenset({Cause.REQUEST_REFUSED, Cause.CONTEXT_LENGTH, Cause.PREFIX_REFUSED})
 
 TRANSPORT_CAUSES: dict[Kind, Cause] = {
     Kind.CONNECT: Cause.CONNECT,
@@ -129,7 +133,8 @@ class _Flight:
 
     def __init__(self, parts: Parts, session: Session, lease: Lease, trace: RequestTrace) -> None:
         able = parts.abilities.of(lease.line.target)
-        plan = session.begin(lease.rank, lease.key.alias, able, lease.waited_s)
+        now = parts.clock.now()
+        plan = session.begin(lease.rank, lease.key.alias, able, lease.waited_s, now)
         self._parts = parts
         self._session = session
         self._lease = lease
@@ -167,7 +172,7 @@ class _Flight:
             if deltas:
                 watchdog.enter(Stage.PAUSED)
                 for delta in deltas:
-                    if not self._plan.announced:
+                    if not self._plan.announced and not self._hidden(delta):
                         yield self._session.announce(self._plan)
                     if self._session.note(delta):
                         yield delta
@@ -181,6 +186,11 @@ class _Flight:
                 break
         if not self._plan.announced:
             yield self._session.announce(self._plan)
+
+    def _hidden(self, delta: Delta) -> bool:
+        """Is this kept, and never sent? Then it needs no event, but the seam is settled."""
+        self._session.join(self._plan)
+        return self._session.hides(delta)
 
     def _read(self, decoder: Decoder, data: bytes) -> list[Delta]:
         """What a read of the body (nothing: its end) brings the caller."""
@@ -233,7 +243,7 @@ class _Flight:
             out += joint.end()
         if joint.unusable:
             raise AttemptFailed(Failure(Cause.PREFIX_REFUSED, "the target thought anew"))
-        if joint.retold and not self._plan.announced:
+        if joint.retold and not self._plan.begun:
             self._plan.start = ANEW
         return out
 
@@ -256,11 +266,14 @@ class _Flight:
         return Call(url=line.profile.provider.base_url + http.path, headers=headers, body=http.body)
 
     def _completion(self) -> Completion:
-        """The caller's request; a resumed attempt may only use what is left of `max_tokens`."""
-        completion = self._session.request.completion
-        if completion.max_tokens is None or self._plan.start.prefix is None:
+        """The caller's request, with notes that are handed on; an attempt that goes on may only
+        use what is left of `max_tokens`."""
+        completion, plan = self._session.request.completion, self._plan
+        if plan.start.notes:
+            completion = handoff.given(completion, plan.start.notes)
+        if completion.max_tokens is None or not plan.carried:
             return completion
-        left = max(completion.max_tokens - self._session.kept.total, 1)
+        left = max(completion.max_tokens - plan.carried, 1)
         return msgspec.structs.replace(completion, max_tokens=left)
 
     async def _refusal(self, reply: Reply) -> Failure:
@@ -276,6 +289,8 @@ class _Flight:
         self._settle.refused(status, headers, body)
         key = self._lease.key.secret.reveal()
         failure = line.dialect.failure(status, headers, body, line.profile, wall_ns, key)
+        if self._plan.start.notes and failure.cause in ABOUT_NOTES:
+            return msgspec.structs.replace(failure, cause=Cause.PREFIX_REFUSED)
         return _about_prefix(failure, sent=self._plan.start.prefix is not None)
 
     def failure_of(self, error: Exception) -> Failure | None:
@@ -311,7 +326,7 @@ class _Flight:
         self._settle.completed()
 
     def failed(self, failure: Failure) -> None:
-        if failure.cause is Cause.PREFIX_REFUSED:
+        if failure.cause is Cause.PREFIX_REFUSED and not self._plan.start.notes:
             self._parts.abilities.refused_prefix(self._lease.line.target)
         self._settle.failed(failure)
         self._session.failed(self._plan, failure, self._parts.clock.now())

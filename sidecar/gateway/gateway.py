@@ -58,7 +58,7 @@ class Gateway:
                     return
             with self.admission.enter():
                 route = world.catalog.route(request.completion)
-                session = Session(request, route, self.parts.rng)
+                session = Session(request, route, self.parts.rng, self.parts.experience)
                 if past:
                     self._take_over(session, past)
                 async with aclosing(self._attempts(session, world, trace)) as events:

@@ -9,6 +9,7 @@ import msgspec
 
 from sidecar.core.clock import Clock
 from sidecar.failover.abilities import Abilities
+from sidecar.failover.experience import Experience
 from sidecar.gateway.fleet import Fleet
 from sidecar.gateway.holding import Holding
 from sidecar.gateway.lease import Leases
@@ -50,6 +51,7 @@ class Parts(msgspec.Struct, frozen=True):
     prices: Prices
     estimator: Estimator
     abilities: Abilities
+    experience: Experience
     leases: Leases
     holding: Holding
     teacher: Teacher

@@ -64,7 +64,7 @@ class Settlement:
         self._began = parts.clock.now()
         self._began_ns = parts.clock.wall_ns()
         # What a resumed attempt sends again is input there: so many tokens, counted when they came.
-        self._kept = session.kept.total
+        self._kept = plan.carried
         self._dispatched = False
         self._dropped: tuple[str, ...] = ()
         self._told = Told()
@@ -228,7 +228,7 @@ class Settlement:
 
     def _learn(self, outcome: Outcome, usage: Usage) -> None:
         """What the provider told makes the next estimate better; our own counts would not."""
-        if usage.estimated or self._plan.start.prefix is not None:
+        if usage.estimated or self._plan.start.prefix is not None or self._plan.start.notes:
             return
         want, target = self._lease.want, self._lease.line.target
         klass = "reasoning" if want.thinks and target.reasoning else "plain"
@@ -245,9 +245,8 @@ class Settlement:
         if told is not None:
             return told
         reasoning, answer = self._decoder.pieces
-        prefix = self._kept if self._plan.start.prefix is not None else 0
         return Usage(
-            input_tokens=self._lease.want.cost.input_tokens + prefix,
+            input_tokens=self._lease.want.cost.input_tokens + self._kept,
             output_tokens=reasoning + answer,
             reasoning_tokens=reasoning,
             estimated=True,

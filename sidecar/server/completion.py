@@ -18,7 +18,7 @@ from headway.v1 import completion_pb2, message_pb2
 from headway.v1.request_pb2 import Completion as Completion_pb
 
 from sidecar.core.clock import Clock
-from sidecar.core.events import AttemptBegan, Completed, Continuation, Event
+from sidecar.core.events import AttemptBegan, Completed, Continuation, Delta, Event
 from sidecar.core.request import Completion, Request
 from sidecar.core.transcript import Transcript
 from sidecar.gateway.gateway import Gateway
@@ -133,15 +133,19 @@ class CompletionDoor:
 
 
 async def _collected(events: AsyncGenerator[Event, None]) -> completion_pb2.CompleteResponse:
-    transcript = Transcript()
+    sequence, deltas = 0, list[tuple[int, Delta]]()
     answer = completion_pb2.CompleteResponse()
     async for event in events:
+        sequence += 1
         if isinstance(event, Completed):
             answer.completed.CopyFrom(completed(event))
         elif not isinstance(event, AttemptBegan):
-            transcript.add(event)
+            deltas.append((sequence, event))
         elif event.continuation is Continuation.RESTARTED:
-            transcript.clear()
+            deltas = [kept for kept in deltas if kept[0] <= event.discard_after_sequence]
+    transcript = Transcript()
+    for _, delta in deltas:
+        transcript.add(delta)
     answer.reasoning = transcript.reasoning
     answer.signature = transcript.signature
     answer.answer = transcript.answer

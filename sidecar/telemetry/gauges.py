@@ -36,12 +36,21 @@ class KeyState(msgspec.Struct, frozen=True):
     model: str = ""
 
 
+class RetriesLeft(msgspec.Struct, frozen=True):
+    """How often one target may be asked again now."""
+
+    provider: str
+    model: str
+    left: float
+
+
 class Gauges(msgspec.Struct, frozen=True):
     """One reading of everything."""
 
     queues: tuple[QueueSize, ...] = ()
     buckets: tuple[BucketLevel, ...] = ()
     keys: tuple[KeyState, ...] = ()
+    retries: tuple[RetriesLeft, ...] = ()
     streams_active: int = 0
     store_mode: str = ""
 
@@ -57,6 +66,7 @@ def _readings(gauges: Gauges) -> Iterator[tuple[tuple[str, str, str], list[Point
     yield semconv.GAUGE_QUEUE_SIZE, sizes
     levels = [Point(_bucket(row), row.available) for row in gauges.buckets]
     yield semconv.GAUGE_BUCKET_AVAILABLE, levels
+    yield semconv.GAUGE_RETRIES_LEFT, [Point(_target(row), row.left) for row in gauges.retries]
     yield semconv.GAUGE_KEY_STATE, [Point(_key(row), 1) for row in gauges.keys]
     yield semconv.GAUGE_STREAM_ACTIVE, [Point((), gauges.streams_active)]
     mode = ((semconv.STORE_MODE, gauges.store_mode),)
@@ -66,6 +76,10 @@ def _readings(gauges: Gauges) -> Iterator[tuple[tuple[str, str, str], list[Point
 def _bucket(row: BucketLevel) -> Attributes:
     unit = ((semconv.BUCKET_UNIT, row.unit),) if row.unit else ()
     return ((semconv.BUCKET, row.bucket), *unit)
+
+
+def _target(row: RetriesLeft) -> Attributes:
+    return ((semconv.PROVIDER, row.provider), (semconv.GEN_AI_REQUEST_MODEL, row.model))
 
 
 def _key(row: KeyState) -> Attributes:

@@ -369,6 +369,11 @@ OWN: Final = (
 
 GAUGE_QUEUE_SIZE: Final = ("headway.queue.size", "{request}", "Requests waiting for a lease.")
 GAUGE_BUCKET_AVAILABLE: Final = ("headway.bucket.available", "{token}", "What a bucket holds now.")
+GAUGE_RETRIES_LEFT: Final = (
+    "headway.retry.available",
+    "{retry}",
+    "How often a target may be asked again now, by its share of traffic.",
+)
 GAUGE_KEY_STATE: Final = ("headway.key.state", "1", "1 for the state a key is in.")
 GAUGE_STREAM_ACTIVE: Final = ("headway.stream.active", "{stream}", "Streams being served now.")
 GAUGE_STORE_MODE: Final = ("headway.store.mode", "1", "1 for the mode the limit store is in.")

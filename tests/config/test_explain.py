@@ -126,8 +126,8 @@ def test_a_route_says_what_happens_when_a_stream_breaks() -> None:
     text += "\nroutes: {r: {targets: [p/m], on_interruption: fail, handoff: true, retries: 0}}"
 
     assert (
-        "r: a stream that breaks is ended with an error; no target is "
-        "asked again, a better target is waited for 250ms"
+        "r: a stream that breaks is ended with an error; kept reasoning is handed to a target that "
+        "cannot continue it; no target is asked again, a better target is waited for 250ms"
     ) in told(text)
 
 

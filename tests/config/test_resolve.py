@@ -188,12 +188,11 @@ def test_a_server_of_ones_own_needs_no_key(provider: str, keyless: bool) -> None
     assert found.keyless == keyless
 
 
-def test_a_setting_without_effect_yet_is_a_warning() -> None:
+def test_a_route_may_hand_reasoning_on() -> None:
     text = (
         "providers: {p: {dialect: openai-chat, base_url: 'http://h/v1'}}\n"
         "routes: {r: {targets: [p/m], handoff: true}}"
     )
     made = resolve(parse(text), PROFILES, set(DIALECTS))
-    assert [w.path for w in made.warnings if "hand kept reasoning" in w.message] == [
-        "routes.r.handoff"
-    ]
+    assert [(r.name, r.handoff) for r in made.routes] == [("r", True)]
+    assert not made.warnings

@@ -45,7 +45,7 @@ def failure(cause: Cause, retry_after_s: float | None = None, status: int = 0) -
 
 
 def begin(one: Session, rank: int = 0, waited_s: float = 0.0) -> Plan:
-    return one.begin(rank, f"key-{rank}", one.route.targets[rank].resume, waited_s)
+    return one.begin(rank, f"key-{rank}", one.route.targets[rank].resume, waited_s, 0.0)
 
 
 def say(one: Session, plan: Plan, *deltas: Delta) -> list[AttemptBegan | Delta]:

@@ -365,7 +365,7 @@ def test_an_error_tells_what_was_tried_and_delivered() -> None:
 def test_abilities_learned_elsewhere_bind_the_plan() -> None:
     one = session()
     cut(one)
-    assert one.begin(0, "k", Resume.NONE, 0.0).start.continuation is Continuation.RESTARTED
+    assert one.begin(0, "k", Resume.NONE, 0.0, 0.0).start.continuation is Continuation.RESTARTED
 
 
 def test_every_remedy_has_its_way_to_be_taken() -> None:

@@ -82,7 +82,7 @@ def test_an_error_says_what_to_do(cause: Cause) -> None:
 @pytest.mark.parametrize("cause", Cause)
 def test_a_session_with_any_failure_can_be_told(cause: Cause) -> None:
     one = session()
-    plan = one.begin(0, "k", one.route.targets[0].resume, 0.0)
+    plan = one.begin(0, "k", one.route.targets[0].resume, 0.0, 0.0)
     one.announce(plan)
     one.note(Answer("x"))
     one.failed(plan, failure(cause), 0.0)

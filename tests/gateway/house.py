@@ -46,6 +46,7 @@ providers:
 routes:
   one: {{targets: [deepseek/fake-reasoner-6-8], retries: 2}}
   both: {{targets: [deepseek/fake-reasoner-6-8, second/fake-12], retries: 1, patience: 250ms}}
+{more}
 server: {{max_streams: {max_streams}, max_waiting: {max_waiting}}}
 """
 MODEL = "fake-reasoner-6-8"
@@ -57,7 +58,8 @@ def key_lines(aliases: tuple[str, ...]) -> str:
 
 
 class House:
-    """`faults` are given to the first provider's attempts in order, `second` to the other's."""
+    """`faults` are given to the first provider's attempts in order, `second` to the other's.
+    `more` are further lines of the configuration, first further routes."""
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class House:
         max_streams: int = 100,
         max_waiting: int = 100,
         cache: Cache | None = None,
+        more: str = "",
     ) -> None:
         self.clock = virtual.clock()
         text = CONFIG.format(
@@ -75,6 +78,7 @@ class House:
             keys=key_lines(aliases),
             max_streams=max_streams,
             max_waiting=max_waiting,
+            more=more,
         )
         self.resolved = resolve(parse(text), PROFILES, set(DIALECTS))
         self.keys = [Key("deepseek", "team", alias, Secret("sk-" + alias)) for alias in aliases]

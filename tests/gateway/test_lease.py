@@ -131,7 +131,9 @@ async def test_the_backoff_of_this_request_binds_this_request_alone() -> None:
     one, other = house.session(), house.session()
     line = house.line("deepseek")
     one.failed(
-        one.begin(0, "a1", line.target.resume, 0.0), Failure(Cause.OVERLOADED, "x", 0, "", 5.0), 0.0
+        one.begin(0, "a1", line.target.resume, 0.0, 0.0),
+        Failure(Cause.OVERLOADED, "x", 0, "", 5.0),
+        0.0,
     )
     await house.acquire_for(other)
     assert house.clock.now() == 0.0
@@ -288,7 +290,7 @@ async def test_larger_than_a_bucket_can_ever_hold_is_said_at_once() -> None:
 async def test_after_failures_the_first_of_them_is_told_and_not_the_breaker() -> None:
     house = House()
     session: Session = house.session(timeout_s=1.0)
-    plan = session.begin(0, "a1", house.line("deepseek").target.resume, 0.0)
+    plan = session.begin(0, "a1", house.line("deepseek").target.resume, 0.0, 0.0)
     session.failed(plan, Failure(Cause.SERVER_ERROR, "it broke", 500), 0.0)
     trip(house)
     with pytest.raises(RequestFailed) as caught:
