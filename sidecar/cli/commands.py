@@ -160,13 +160,26 @@ def check(config: ConfigFile = None) -> None:
 def status(
     target: Target = None,
     watch: Annotated[bool, typer.Option("--watch", help="Again and again, once a second.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON, one line for each state, nothing left out.")
+    ] = False,
 ) -> None:
     """Print what a daemon does, and for everything that has to wait until when and why."""
     from sidecar.cli.status import run
 
     client, address = _client(target)
     with client:
-        run(client, address, watch)
+        run(client, address, watch, as_json)
+
+
+@app.command()
+def top(target: Target = None) -> None:
+    """Watch a daemon live: targets, keys, limits, queues, the cost of the last minute. q quits."""
+    from sidecar.cli.top import run
+
+    client, address = _client(target)
+    with client:
+        run(client, address)
 
 
 @app.command()

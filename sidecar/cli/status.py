@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
+from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from headway import Client, HeadwayError
 from headway.v1 import status_pb2
@@ -13,6 +14,12 @@ from sidecar.cli.advice import failed
 from sidecar.cli.table import table
 from sidecar.cli.words import count, span, usd
 
+Hindered = (
+    status_pb2.TargetStatus
+    | status_pb2.KeyStatus
+    | status_pb2.LedgerStatus
+    | status_pb2.TelemetryStatus
+)
 WATCH_S = 1.0
 READY = "ready"
 STATES = {
@@ -37,10 +44,16 @@ BREAKERS = {
 }
 
 
-def run(client: Client, target: str, watch: bool) -> None:
-    """Print the state once, or again and again until interrupted. Raises Failed."""
+def run(client: Client, target: str, watch: bool, as_json: bool = False) -> None:
+    """Print the state once, or again and again until interrupted. Raises Failed.
+
+    `as_json`: one line for each state, with the names of the API and nothing left out.
+    """
     try:
-        if not watch:
+        if as_json:
+            for state in client.watch_status(WATCH_S) if watch else [client.status()]:
+                print(line_of(state), flush=True)
+        elif not watch:
             print("\n".join(page(client.status())))
         elif sys.stdout.isatty():
             _live(client)
@@ -49,6 +62,16 @@ def run(client: Client, target: str, watch: bool) -> None:
                 print("\n".join(page(state)), end="\n\n", flush=True)
     except HeadwayError as error:
         raise failed(error, target) from None
+
+
+def line_of(state: status_pb2.DaemonStatus) -> str:
+    """The state as one line of JSON."""
+    return json_format.MessageToJson(
+        state,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+        indent=None,
+    )
 
 
 def _live(client: Client) -> None:
@@ -83,12 +106,31 @@ def _head(state: status_pb2.DaemonStatus) -> Iterator[str]:
     streams = state.streams
     yield (
         f"{count(streams.active, 'request')} in flight, {streams.waiting:,} of them waiting; "
-        f"{streams.requests:,} since the start"
+        f"{streams.requests:,} since the start{_shed(streams)}"
     )
+    yield from _troubles(state)
+
+
+def _shed(streams: status_pb2.StreamsStatus) -> str:
+    return f", {streams.shed:,} turned away for want of room" if streams.shed else ""
+
+
+def _troubles(state: status_pb2.DaemonStatus) -> Iterator[str]:
+    """A line for each thing that is not as it should be."""
     for error in state.config.errors:
         where = f"{error.path}: " if error.path else ""
         refused = "refused, the old one stays" if state.config.HasField("refused") else "loaded"
         yield f"! configuration {refused}: {where}{error.message}"
+    if state.store.HasField("not_now"):
+        since = span(max(_between(state.store.since, state.time), 0.0))
+        yield f"! the store: away for {since}; this daemon keeps to {state.store.share:.3g} of it"
+    if state.ledger.HasField("not_now"):
+        waiting = count(state.ledger.pending, "entry").replace("entrys", "entries")
+        yield f"! the ledger: {_now_or(state.ledger, state.time)}; {waiting} wait for it"
+    telemetry = state.telemetry
+    if telemetry.HasField("not_now") or telemetry.dropped:
+        lost = f"{count(telemetry.dropped, 'span')} lost"
+        yield f"! telemetry: {_now_or(telemetry, state.time)}; {lost}, {telemetry.sent:,} sent"
 
 
 def _targets(state: status_pb2.DaemonStatus) -> list[str]:
@@ -122,11 +164,17 @@ def _keys(state: status_pb2.DaemonStatus) -> list[str]:
             f"{span(_between(key.last_used, state.time))} ago"
             if key.HasField("last_used")
             else "never",
-            key.last_failure or "-",
+            _failure(key),
         ]
         for key in state.keys
     ]
     return _table(("key", "state", "in flight", "last used", "last failure"), rows, "  r")
+
+
+def _failure(key: status_pb2.KeyStatus) -> str:
+    """Its last failure; and with whom it turned out to share a quota."""
+    shares = f"; one quota with {', '.join(key.same_owner_as)}" if key.same_owner_as else ""
+    return (key.last_failure or "-") + shares
 
 
 def _buckets(state: status_pb2.DaemonStatus) -> list[str]:
@@ -139,12 +187,23 @@ def _buckets(state: status_pb2.DaemonStatus) -> list[str]:
             if bucket.HasField("next_free_at")
             else "now",
             str(bucket.waiting),
-            "told by the provider" if bucket.source == status_pb2.BUCKET_SOURCE_LEARNED else "",
+            _origin(bucket, state.time),
         ]
         for bucket in state.buckets
     ]
-    head = ("limit", "allows", "free", "next", "waiting", "")
+    head = ("limit", "allows", "free", "next", "waiting", "from")
     return _table(head, rows, "  r r")
+
+
+def _origin(bucket: status_pb2.BucketStatus, now: Timestamp) -> str:
+    """Where a limit comes from; of a learned one what the configuration says, and until when."""
+    if bucket.source != status_pb2.BUCKET_SOURCE_LEARNED:
+        return "configuration"
+    instead = f" instead of {bucket.configured_limit:,}" if bucket.configured_limit else ""
+    if not bucket.HasField("learned_until"):
+        return f"the provider{instead}"
+    left_s = max(_between(now, bucket.learned_until), 0.0)
+    return f"the provider{instead}, for {span(left_s)} more"
 
 
 def _per(bucket: status_pb2.BucketStatus) -> str:
@@ -160,10 +219,11 @@ def _queues(state: status_pb2.DaemonStatus) -> list[str]:
             span(queue.expected_wait.ToNanoseconds() / 1e9)
             if queue.HasField("expected_wait")
             else "none",
+            ", ".join(f"{c.caller or 'no name'} {c.waiting:,}" for c in queue.callers) or "-",
         ]
         for queue in state.queues
     ]
-    return _table(("queue", "waiting", "oldest", "wait for one more"), rows, "")
+    return _table(("queue", "waiting", "oldest", "wait for one more", "who"), rows, "")
 
 
 def _budgets(state: status_pb2.DaemonStatus) -> list[str]:
@@ -184,7 +244,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str) -> li
     return [f"  {line}" for line in table(head, rows, right)] if rows else []
 
 
-def _now_or(thing: status_pb2.TargetStatus | status_pb2.KeyStatus, now: Timestamp) -> str:
+def _now_or(thing: Hindered, now: Timestamp) -> str:
     """Ready, or why not and until when."""
     if not thing.HasField("not_now"):
         return READY

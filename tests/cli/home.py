@@ -91,8 +91,8 @@ class Home:
             assert process.stdout is not None
             process.stdout.close()
 
-    def on_terminal(self, *arguments: str) -> Done:
-        """`headway` on a terminal of 80 columns and 24 lines."""
+    def on_terminal(self, *arguments: str, until: str = "", then: str = "") -> Done:
+        """`headway` on a terminal of 80 columns and 24 lines; `then` is typed after `until`."""
         pid, fd = pty.fork()
         if pid == 0:  # pragma: no cover
             os.chdir(self.folder)
@@ -104,6 +104,9 @@ class Home:
         with contextlib.suppress(OSError):  # Linux tells the end of a terminal as an error
             while data := os.read(fd, 65_536):
                 out += data
+                if then and until in out.decode(errors="replace"):
+                    os.write(fd, then.encode())
+                    then = ""
         os.close(fd)
         return Done(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out.decode(), "")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from headway.v1 import status_pb2
 
-from sidecar.cli.status import page
+from sidecar.cli.status import line_of, page
 from tests.cli.home import Home
 
 NOW = Timestamp(seconds=1_000)
@@ -68,7 +70,69 @@ def test_a_limit_says_what_is_free_and_when_there_is_more() -> None:
 
     (line,) = [line for line in page(state(buckets=[bucket])) if "p/a/requests" in line]
     assert "60 per 60 s, burst 60" in line
-    assert line.split()[-9:] == ["-2", "in", "2.5", "s", "3", "told", "by", "the", "provider"]
+    assert line.split()[-7:] == ["-2", "in", "2.5", "s", "3", "the", "provider"]
+
+
+def test_a_learned_limit_names_the_configured_one_and_its_end() -> None:
+    bucket = status_pb2.BucketStatus(
+        id="b", limit=39, configured_limit=500, source=status_pb2.BUCKET_SOURCE_LEARNED,
+        learned_until=LATER,
+    )  # fmt: skip
+
+    (line,) = [line for line in page(state(buckets=[bucket])) if " b " in line]
+    assert line.endswith("the provider instead of 500, for 2.5 s more")
+
+
+def test_a_queue_names_who_waits_in_it() -> None:
+    queue = status_pb2.QueueStatus(id="default", waiting=3, capacity=10)
+    queue.callers.add(caller="search", waiting=2)
+    queue.callers.add(waiting=1)
+
+    assert any(line.endswith("search 2, no name 1") for line in page(state(queues=[queue])))
+
+
+def test_keys_of_one_owner_are_told() -> None:
+    key = status_pb2.KeyStatus(provider="p", account="a", alias="k", same_owner_as=["l", "m"])
+
+    assert any(line.endswith("-; one quota with l, m") for line in page(state(keys=[key])))
+
+
+def test_a_store_that_is_away_is_told_with_the_share_kept_to() -> None:
+    store = status_pb2.StoreStatus(share=0.25, since=Timestamp(seconds=990), not_now=not_now())
+
+    lines = page(state(store=store))
+    assert "! the store: away for 10 s; this daemon keeps to 0.25 of it" in lines
+
+
+def test_a_ledger_that_cannot_write_is_told_with_what_waits() -> None:
+    ledger = status_pb2.LedgerStatus(pending=7, not_now=not_now())
+
+    lines = page(state(ledger=ledger))
+    assert "! the ledger: RATE_LIMITED, for 2.5 s more; 7 entries wait for it" in lines
+
+
+def test_lost_spans_are_told() -> None:
+    telemetry = status_pb2.TelemetryStatus(sent=5, dropped=1)
+
+    assert "! telemetry: ready; 1 span lost, 5 sent" in page(state(telemetry=telemetry))
+
+
+def test_json_has_every_field_by_its_name_in_the_api() -> None:
+    told = json.loads(line_of(state()))
+
+    assert told["version"] == "1.2.3"
+    assert told["state"] == "SERVING_STATE_SERVING"
+    assert told["targets"] == []
+
+
+@pytest.mark.process
+def test_a_running_daemon_is_told_as_json(served: Home) -> None:
+    done = served.run("status", "--json")
+
+    (line,) = done.out.splitlines()
+    told = json.loads(line)
+    assert {target["provider"] for target in told["targets"]} >= {"north"}
+    assert told["store"]["mode"] == "STORE_MODE_MEMORY"
 
 
 def test_a_refused_configuration_is_told() -> None:
