@@ -20,7 +20,7 @@ from sidecar.limits.book import CLASSES, Ask, Class, Waits
 from sidecar.limits.breaker import StoreBreaker
 from sidecar.limits.bucket import US, Bucket, Cost, Dimension
 from sidecar.limits.changes import Changes
-from sidecar.limits.habits import HoldTimes, Recency
+from sidecar.limits.habits import HoldTimes, Line, Recency
 from sidecar.limits.held import Held, claims
 from sidecar.limits.pool import Call, Mode, Pool, Settings, buckets_of
 from sidecar.limits.script import Asked, Denial, Grant, Owed
@@ -73,6 +73,7 @@ class CommonStore:
         self._open: dict[str, Held] = {}
         self._recency = Recency()
         self._holds = HoldTimes()
+        self._line = Line()
         self._changes = Changes()
         self._count = 0
 
@@ -207,11 +208,15 @@ class CommonStore:
         for _, buckets in rows:
             for bucket in buckets:
                 self._state(pool, bucket)
-        asked = Asked(ask, rows)
+        place_in_line = (ask.klass.name, candidates[0].buckets)
+        asked = Asked(ask, rows, self._line.due(place_in_line))
         answer = await pool.decide(asked)
         now = self._clock.now()
         if isinstance(answer, (Denial, Waits)):
+            if isinstance(answer, Denial):
+                self._line.put(place_in_line, answer.ask)
             return self._refused(pool, answer, ask, now)
+        self._line.leave(place_in_line)
         place = order[answer.index]
         chosen = candidates[place]
         if isinstance(answer, Grant):
@@ -254,7 +259,10 @@ class CommonStore:
             at = now + self._holds.wait_s(blocker, pool.fleet.pods)
             return Refused(at, at, blocker, guess=True)
         at = max(pool.mirror.local_s(answer.leave), now)
-        return Refused(at, max(at - ask.horizon_us / US, now), answer.blocker)
+        ask_at = at - ask.horizon_us / US
+        if isinstance(answer, Denial):
+            ask_at = pool.mirror.local_s(answer.ask)
+        return Refused(at, max(ask_at, now), answer.blocker)
 
     def _settle(self, pool: Pool, held: Held, take: Take, used: int) -> tuple[Owed, ...]:
         """A reservation made alone is settled alone; when the store is back, it only hears what

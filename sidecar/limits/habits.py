@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from sidecar.limits.book import SEAT_POLL_US
 from sidecar.limits.bucket import US, Bucket
@@ -33,6 +33,30 @@ class Recency:
     def use(self, key: str) -> None:
         self._count += 1
         self._last[key] = self._count
+
+
+class Line:
+    """When this pod's turn to ask is, by who asks for what: its place in the fleet's line.
+
+    Whoever asks next for the same inherits the place.
+    """
+
+    __slots__ = ("_dues",)
+
+    def __init__(self) -> None:
+        self._dues: dict[Hashable, float] = {}
+
+    def due(self, who: Hashable) -> float:
+        """The last appointment, on the store's clock, past or not; 0 if there is none."""
+        return self._dues.get(who, 0.0) if self._dues else 0.0
+
+    def put(self, who: Hashable, at_us: float) -> None:
+        self._dues[who] = at_us
+
+    def leave(self, who: Hashable) -> None:
+        """Served: the next one has to queue again."""
+        if self._dues:
+            self._dues.pop(who, None)
 
 
 class HoldTimes:

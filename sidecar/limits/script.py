@@ -12,7 +12,7 @@ from sidecar.limits.book import CONCURRENCY, INDEX, Ask, Class, units_left
 from sidecar.limits.bucket import US, Bucket
 from sidecar.limits.store import Observation, Take
 
-RATE = struct.Struct("<7d")
+RATE = struct.Struct("<9d")
 SEATS = struct.Struct("<3d")
 PARTS = ("buckets.lua", "take.lua", "settle.lua", "main.lua")
 
@@ -30,10 +30,12 @@ def text() -> str:
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One take: its candidates as (ready in microseconds from now, buckets)."""
+    """One take: its candidates as (ready in microseconds from now, buckets). `due`: when this pod
+    was last told to ask again, on the store's clock; 0: it was not, or long ago."""
 
     ask: Ask
     candidates: tuple[tuple[float, tuple[Bucket, ...]], ...]
+    due: float = 0.0
 
 
 class Owed(msgspec.Struct, frozen=True):
@@ -62,9 +64,12 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Denial(msgspec.Struct, frozen=True):
+    """`ask`: when to ask again, among all the pods that wait."""
+
     leave: float
     blocker: Bucket | None
     full: bool
+    ask: float
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -193,7 +198,7 @@ class Sheet:
         ]
         return (
             ask.amounts, ask.klass.reserve, ask.klass.guarantee, ask.horizon_us, ask.lease_us,
-            ask.lease, ask.round_robin, candidates,
+            ask.lease, ask.round_robin, candidates, asked.due,
         )  # fmt: skip
 
     def _decision(self, words: list[str]) -> Grant | Denial | None:
@@ -204,7 +209,7 @@ class Sheet:
             return Grant(float(words[1]), int(words[2]), float(words[3]), seqs)
         number = int(words[2])
         blocker = self._buckets[number - 1] if number else None
-        return Denial(float(words[1]), blocker, words[3] == "1")
+        return Denial(float(words[1]), blocker, words[3] == "1", float(words[4]))
 
 
 def _seen(bucket: Bucket, packed: object) -> Seen:

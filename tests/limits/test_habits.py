@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sidecar.limits.habits import LONGEST_WAIT_S, SHORTEST_WAIT_S, HoldTimes, Recency
+from sidecar.limits.habits import LONGEST_WAIT_S, SHORTEST_WAIT_S, HoldTimes, Line, Recency
 from tests.limits.meters import one, seats
 
 KEYS = [one(key=name) for name in "abc"]
@@ -40,3 +40,11 @@ def test_the_guess_stays_within_its_bounds() -> None:
 
 def test_before_anything_was_held_a_short_wait_is_guessed() -> None:
     assert 0.0 < HoldTimes().wait_s(seats()) <= 0.1
+
+
+def test_a_place_in_the_line_is_kept_until_it_is_left() -> None:
+    line = Line()
+    line.put("a", 5.0)
+    assert (line.due("a"), line.due("b")) == (5.0, 0.0)
+    line.leave("a")
+    assert line.due("a") == 0.0

@@ -3,7 +3,8 @@
 --
 -- KEYS[1] hash of the pool, numbers packed as little-endian doubles:
 --           t:<id> of a rate: TAT, microseconds per unit, unusable until, learned limit, learned
---                  until, TAT of the class with a guarantee, the latest leave promised
+--                  until, TAT of the class with a guarantee, the latest leave promised,
+--                  the last appointments to ask again: of classes without a reserve, of the others
 --           t:<id> of seats: unusable until, limit, cut at, grown at, ceiling, ceiling until, most
 --           m:<id> backlog: number of the last event, then (number, least backlog since)*
 --           b:<pod> last batch applied   g generation   v version   o clock offset
@@ -24,8 +25,8 @@ local changed = {}
 local gone = {}
 
 local pack, unpack_ = struct.pack, struct.unpack
-local RATE, PLACES = '<ddddddd', '<ddddddd'
-local LEFT_AT, UNKNOWN = 6 * 8, pack('<d', 0)
+local RATE, PLACES = '<ddddddddd', '<ddddddd'
+local RATE_SIZE, UNKNOWN = 9 * 8, '\0'
 
 local function text(number)
   return string.format('%.17g', number)
@@ -146,11 +147,12 @@ local function read_rate(state, packed, now)
   state.learned, state.review = state.most, math.huge
   if not packed then
     state.tat, state.until_, state.cover_tat, state.left = 0, 0, 0, 0
+    state.asks, state.asks_low = 0, 0
   else
     local learned, review
-    -- a pod of an older version, beside this one during an upgrade, keeps no latest leave
-    state.tat, state.unit, state.until_, learned, review, state.cover_tat, state.left =
-      unpack_(RATE, #packed > LEFT_AT and packed or packed .. UNKNOWN)
+    -- a pod of an older version, beside this one during an upgrade, keeps fewer numbers
+    state.tat, state.unit, state.until_, learned, review, state.cover_tat, state.left, state.asks,
+      state.asks_low = unpack_(RATE, packed .. string.rep(UNKNOWN, RATE_SIZE - #packed))
     if now < review then
       if review < math.huge then
         state.learned, state.review = learned, review
@@ -306,7 +308,7 @@ local function packed(state)
       state.ceiling_until, state.most)
   end
   return pack(RATE, state.tat, state.unit, state.until_, state.learned, state.review,
-    state.cover_tat, state.left)
+    state.cover_tat, state.left, state.asks, state.asks_low)
 end
 
 -- Answers the latest moment that anything of it matters.

@@ -1,6 +1,8 @@
 -- One decision: all buckets of one candidate, or none. Twin of book.py's reach, decide and commit.
--- A take: {amounts, reserve, guarantee, horizon, lease_us, lease, round_robin, candidates}
--- with candidates {ready_in, {bucket numbers}}; answers flat lists of words.
+-- A take: {amounts, reserve, guarantee, horizon, lease_us, lease, round_robin, candidates, due}
+-- with candidates {ready_in, {bucket numbers}}; answers flat lists of words. `due` is when the pod was
+-- last told to ask, 0 for never: it has no twin, a store of one process needs no line.
+local LINE = 5000000
 
 local function seat_at(state, ask, now)
   local taken, limit = used(state, now), state.limit
@@ -131,9 +133,51 @@ local function best_of(candidates, reaches, ask, now)
   return index, share
 end
 
+-- When to ask again. Were everybody told when the next slot may be had, a thousand pods would all
+-- come for it, and all but one in vain; so each gets a slot's time of its own to ask in, one after
+-- the other. Nothing is promised: who comes first takes what is there, and who comes in vain is
+-- given another time. The line is short, since many who wait will give up: behind its end everybody
+-- is told to come in LINE or so. Whoever asks before its time keeps it.
+local function appointment(reaches, ask, due, now)
+  if due > now then
+    return due
+  end
+  local line = ask.reserve > 0 and 'asks_low' or 'asks'
+  local at, first = math.huge, nil
+  for _, one in ipairs(reaches) do
+    local state = ask.states[one.blocker]
+    local open = one.leave - (one.covered and math.max(ask.horizon, COVER_HORIZON) or ask.horizon)
+    if state and state.dim ~= SEATS and one.leave < math.huge then
+      local need = ask.amounts[state.dim] * state.unit
+      open = math.max(open, math.min(state[line] + need, open + math.max(LINE, 2 * need)))
+    end
+    if open < at then
+      at, first = open, state
+    end
+  end
+  if first and first.dim ~= SEATS and at > first[line] then
+    first[line] = at
+    first.dirty = true
+  end
+  return at
+end
+
+-- Somebody leaves at once, so nobody came for what was free: those in the line have gone.
+local function forget_line(rows, ask, leave, now)
+  if leave > now or ask.horizon <= 0 then
+    return
+  end
+  for _, number in ipairs(rows) do
+    local state = ask.states[number]
+    if state.dim ~= SEATS then
+      state.asks, state.asks_low = 0, 0
+    end
+  end
+end
+
 local function decide(row, states, now)
   local ask = {states = states, amounts = row[1], reserve = row[2], guarantee = row[3],
-    lease_us = row[5], lease = row[6], round_robin = row[7]}
+    horizon = row[4], lease_us = row[5], lease = row[6], round_robin = row[7]}
   local candidates, reaches = row[8], {}
   for at, candidate in ipairs(candidates) do
     reaches[at] = reach(candidate[2], now + candidate[1], ask, now)
@@ -148,11 +192,13 @@ local function decide(row, states, now)
         soonest = one
       end
     end
-    return {'0', text(soonest.leave), text(soonest.blocker), soonest.full and '1' or '0'}, false
+    return {'0', text(soonest.leave), text(soonest.blocker), soonest.full and '1' or '0',
+      text(appointment(reaches, ask, row[9], now))}
   end
+  forget_line(candidates[index][2], ask, best.leave, now)
   local answer = {'1', text(best.leave), text(index - 1), text(share)}
   for _, number in ipairs(candidates[index][2]) do
     answer[#answer + 1] = text(commit(states[number], ask, best.leave, now))
   end
-  return answer, true
+  return answer
 end
