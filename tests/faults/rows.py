@@ -8,12 +8,12 @@ from tests.faults.inband import IN_BAND
 from tests.faults.keys import KEYS
 from tests.faults.lifecycle import LIFECYCLE
 from tests.faults.money import MONEY
+from tests.faults.owners import OWNERS
 from tests.faults.published import PUBLISHED
 from tests.faults.slowness import SLOWNESS
 
-ROWS: tuple[Row, ...] = PUBLISHED + CUTS + IN_BAND + SLOWNESS + KEYS + LIFECYCLE + MONEY
+ROWS: tuple[Row, ...] = PUBLISHED + CUTS + IN_BAND + SLOWNESS + KEYS + OWNERS + LIFECYCLE + MONEY
 NOT_YET: dict[str, str] = {
-    "H34": "two keys of one owner are not merged yet",
     "H35": "needs Redis",
     "H36": "needs Redis",
 }
