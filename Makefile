@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo proto bench sim card fuzz lock clean
+.PHONY: help setup check test demo proto bench sim limits card fuzz lock clean
 
 help: ## print this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: setup ## measure the promises of speed and size (needs Go)
 
 sim: setup ## simulate a world with faults: SEED=7 or SEEDS=1000
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),) $(if $(SEEDS),--seeds $(SEEDS),)
+
+limits: setup ## the limits' figures, in about nine minutes; ARGS="--write" or parts
+	$(BIN)/python -m bench.limits_all $(ARGS)
 
 card: setup ## run the failure card and write docs/failure-card.md
 	$(BIN)/python -m tests.faults --write
