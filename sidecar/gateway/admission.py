@@ -16,12 +16,22 @@ import msgspec
 
 from sidecar.core.clock import Clock
 from sidecar.core.failure import Reason, RequestFailed
-from sidecar.core.request import Request
+from sidecar.core.request import Completion, Image, Priority, Request, Text
 from sidecar.gateway.pulse import Pulse
 from sidecar.limits.queue import FairQueue, Ticket
 
 # A queue that is full moves on at about this pace, seconds; told as RetryInfo.
 RETRY_WHEN_FULL_S = 1.0
+# Of the room there is, so much may be filled before a priority is turned away: what can wait goes
+# first, and somebody at a keyboard still finds a place.
+SHARES: Mapping[Priority, float] = {
+    Priority.INTERACTIVE: 1.0,
+    Priority.NORMAL: 0.95,
+    Priority.BATCH: 0.8,
+}
+# Bytes of prompts inside: what is held for as long as a stream runs, to be sent again to another
+# target. With 4 bytes a token this is sixty million tokens.
+MOST_BYTES = 256 * 1024 * 1024
 
 
 class QueueView(msgspec.Struct, frozen=True):
@@ -38,19 +48,29 @@ class QueueView(msgspec.Struct, frozen=True):
 
 
 class Admission:
-    """The door. `most_streams` bounds what runs or waits at once, in requests.
+    """The door. `most_streams` bounds what runs or waits at once, in requests; `most_bytes` what
+    their prompts take. `shed` counts those that were turned away for want of room.
 
     `weights`: each caller's share of a queue, 1 for those not in it; may be replaced at any time.
     """
 
-    def __init__(self, clock: Clock, most_streams: int, most_waiting: int) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        most_streams: int,
+        most_waiting: int,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         self._clock = clock
         self._most_streams = most_streams
+        self._most_bytes = most_bytes
         self.most_waiting = most_waiting
         self.weights: Mapping[str, float] = {}
         self._lines: dict[str, _Turns] = {}
         self.active = 0
+        self.bytes = 0
         self.total = 0
+        self.shed = 0
         self.closed = False
         self._emptied = Pulse()
 
@@ -61,24 +81,35 @@ class Admission:
             await self._emptied.wait(left_s)
 
     @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Be inside for as long as the block lasts. Raises RequestFailed."""
+    def enter(self, priority: Priority = Priority.INTERACTIVE, size: int = 0) -> Iterator[None]:
+        """Be inside with `size` bytes for as long as the block lasts. Raises RequestFailed."""
         if self.closed:
             raise RequestFailed(
                 Reason.DRAINING,
                 "the daemon is shutting down; send the request to its successor",
                 retry_after_s=RETRY_WHEN_FULL_S,
             )
-        if self.active >= self._most_streams:
-            raise queue_full(f"{self.active} streams are open, the most that is allowed")
+        self._check_room(SHARES[priority], size)
         self.active += 1
+        self.bytes += size
         self.total += 1
         try:
             yield
         finally:
             self.active -= 1
+            self.bytes -= size
             if not self.active:
                 self._emptied.fire()
+
+    def _check_room(self, share: float, size: int) -> None:
+        why = ""
+        if self.active >= math.ceil(self._most_streams * share):
+            why = f"{self.active} streams are open, the most that is allowed"
+        elif self.active and self.bytes + size > self._most_bytes * share:
+            why = f"{self.bytes} bytes of prompts are held, the most that is allowed"
+        if why:
+            self.shed += 1
+            raise queue_full(why if share == 1.0 else f"{why} for this priority")
 
     async def wait_turn(self, route: str, request: Request, work_s: float) -> None:
         """Wait until this request is the head of `route`; it then is, until `pass_turn`.
@@ -92,6 +123,9 @@ class Admission:
         try:
             weight = self.weights.get(request.completion.caller, 1.0)
             await turns.wait(request, work_s, weight, self._clock.now())
+        except RequestFailed as error:
+            self.shed += error.reason is Reason.QUEUE_FULL
+            raise
         finally:
             self._forget(route)
 
@@ -117,6 +151,20 @@ class Admission:
     def queues(self) -> dict[str, QueueView]:
         """By route: who waits, the head included."""
         return {name: turns.view() for name, turns in self._lines.items()}
+
+
+def held_bytes(completion: Completion) -> int:
+    """What a request holds in memory while it runs, about: its texts and images."""
+    size = 0
+    for message in completion.messages:
+        size += len(message.reasoning)
+        for part in message.content:
+            if isinstance(part, Text):
+                size += len(part.text)
+            else:
+                size += len(part.data if isinstance(part, Image) else part.url)
+        size += sum(len(call.arguments) for call in message.tool_calls)
+    return size
 
 
 def queue_full(why: str) -> RequestFailed:

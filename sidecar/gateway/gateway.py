@@ -10,7 +10,7 @@ from sidecar.core.failure import CODES, RequestFailed
 from sidecar.core.request import Completion, Effort, Request, Text
 from sidecar.failover.session import Session
 from sidecar.gateway import attempt, takeover
-from sidecar.gateway.admission import Admission
+from sidecar.gateway.admission import Admission, held_bytes
 from sidecar.gateway.answers import Answers
 from sidecar.gateway.lease import Lease
 from sidecar.gateway.line import Line, World
@@ -56,7 +56,8 @@ class Gateway:
                 if isinstance(event, Completed):
                     trace.finish(status_code="OK", cached=True, now_ns=self.parts.clock.wall_ns())
                     return
-            with self.admission.enter():
+            completion = request.completion
+            with self.admission.enter(completion.priority, held_bytes(completion)):
                 route = world.catalog.route(request.completion)
                 session = Session(request, route, self.parts.rng, self.parts.experience)
                 if past:

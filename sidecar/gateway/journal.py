@@ -131,6 +131,7 @@ class Journals:
         self._journals: dict[str, Journal] = {}
         self._ended: deque[tuple[float, int]] = deque()
         self._closing = False
+        self.shed = 0
 
     def __len__(self) -> int:
         return len(self._journals)
@@ -258,6 +259,7 @@ class Journals:
 
     def _start(self, request_id: str, digest: bytes, begin: Begin, kept: list[Event]) -> Journal:
         if len(self._journals) >= self._policy.most or self.kept_bytes >= self._policy.most_bytes:
+            self.shed += 1
             raise RequestFailed(
                 Reason.QUEUE_FULL,
                 "too many re-attachable streams are open; retry later or send no request_id",

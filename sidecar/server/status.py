@@ -273,6 +273,8 @@ class StatusPage:
             waiting=sum(count for count, _ in admission.waiting().values()),
             replayable=len(self._journals),
             requests=admission.total,
+            shed=admission.shed + self._journals.shed,
+            kept_bytes=self._journals.kept_bytes,
         )
 
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import ExitStack
 
 import pytest
 
 from sidecar.core.failure import Reason, RequestFailed
-from sidecar.core.request import Completion, Priority, Request
-from sidecar.gateway.admission import Admission
+from sidecar.core.request import (
+    Completion,
+    Image,
+    ImageUrl,
+    Message,
+    Priority,
+    Request,
+    Role,
+    Text,
+    ToolUse,
+)
+from sidecar.gateway.admission import Admission, held_bytes
 from sidecar.testing.virtual import clock, in_virtual_time
 
 Task = asyncio.Task[None]
@@ -63,6 +74,52 @@ async def test_so_many_may_be_inside_and_one_more_is_turned_away() -> None:
         assert caught.value.reason is Reason.QUEUE_FULL
         assert caught.value.retry_after_s is not None
     assert (door.active, door.total) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("priority", "room"),
+    [(Priority.BATCH, 80), (Priority.NORMAL, 95), (Priority.INTERACTIVE, 100)],
+)
+@in_virtual_time
+async def test_what_can_wait_is_turned_away_first(priority: Priority, room: int) -> None:
+    door = admission(most_streams=100)
+    with ExitStack() as inside:
+        for _ in range(room):
+            inside.enter_context(door.enter(priority))
+        with pytest.raises(RequestFailed) as caught:
+            door.enter(priority).__enter__()
+    assert caught.value.reason is Reason.QUEUE_FULL
+    assert (door.shed, door.active) == (1, 0)
+
+
+@in_virtual_time
+async def test_a_single_place_is_anybodys() -> None:
+    with admission(most_streams=1).enter(Priority.BATCH):
+        pass
+
+
+@in_virtual_time
+async def test_prompts_fill_the_room_too() -> None:
+    door = Admission(clock(), 100, 100, most_bytes=1000)
+    with door.enter(Priority.NORMAL, 700):
+        with pytest.raises(RequestFailed) as caught:
+            door.enter(Priority.NORMAL, 300).__enter__()
+        with door.enter(Priority.INTERACTIVE, 300):
+            assert door.bytes == 1000
+    assert "bytes of prompts" in caught.value.message
+    assert door.bytes == 0
+
+
+@in_virtual_time
+async def test_a_single_request_is_never_too_large_for_an_empty_house() -> None:
+    with Admission(clock(), 100, 100, most_bytes=10).enter(Priority.BATCH, 5000):
+        pass
+
+
+def test_a_request_is_as_large_as_what_it_holds() -> None:
+    parts = Text("four"), Image(b"12345", "image/png"), ImageUrl("https://x")
+    message = Message(Role.ASSISTANT, parts, reasoning="so", tool_calls=(ToolUse("", "", "{}"),))
+    assert held_bytes(Completion("m", (message, message))) == 2 * (4 + 5 + 9 + 2 + 2)
 
 
 @in_virtual_time

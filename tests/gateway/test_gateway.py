@@ -303,7 +303,7 @@ async def test_a_tail_cut_short_while_the_caller_leaves_is_settled_too() -> None
 
 @in_virtual_time
 async def test_a_hundred_at_once_are_all_served_and_all_settled() -> None:
-    house = House(limits="{requests: 600, per: 60s, burst: 20}, {concurrency: 7}")
+    house = House(max_streams=120, limits="{requests: 600, per: 60s, burst: 20}, {concurrency: 7}")
     answers = await asyncio.gather(*(house.ask() for _ in range(100)))
     assert all(isinstance(events[-1], Completed) for events in answers)
     house.judge()
