@@ -19,7 +19,7 @@ from sidecar.providers.table import PROFILES
 from tests.providers.recorded import NAMES, Recording, recordings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "providers.md"
-WORDS = Path(__file__).with_name("page.md")
+WORDS = Path(__file__).with_name("page.txt")
 # Where each dialect but chat carries readable reasoning, and how its streams tell the usage.
 FIELDS = {
     "openai-responses": "`reasoning_summary_text`, `reasoning_text`",
