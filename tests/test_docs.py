@@ -39,6 +39,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "`telemetry`": schema.TelemetryConfig,
     "`server`": schema.ServerConfig,
     "`breaker`": schema.BreakerConfig,
+    "`hedge`": schema.HedgeConfig,
     "`retry_budget`": schema.RetryBudgetConfig,
 }
 

@@ -15,7 +15,7 @@ from sidecar.config.resolve import Resolved, ResolvedAccount, ResolvedProvider
 from sidecar.config.schema import KeySource
 from sidecar.config.store import IN_THE_FILE, own_password
 from sidecar.core.money import Price
-from sidecar.core.target import Phases, Resume, Route, Target
+from sidecar.core.target import Hedge, Phases, Resume, Route, Target
 from sidecar.ledger.prices import Quote
 from sidecar.limits.bucket import Bucket, Dimension, admitted_within, warning
 from sidecar.limits.spend import Rule
@@ -219,10 +219,20 @@ def _routes(resolved: Resolved, quote: QuoteOf) -> Iterator[Point]:
 def _route(route: Route, quote: QuoteOf) -> Point:
     text = (
         f"{route.name}: a stream that breaks is {INTERRUPTIONS[route.on_interruption]}; "
-        f"{HANDED if route.handoff else ''}"
+        f"{HANDED if route.handoff else ''}{_hedged(route.hedge)}"
         f"{_again(route.retries)}, a better target is waited for {_span(route.patience_s)}"
     )
     return Point(text, tuple(_target(target, quote) for target in route.targets))
+
+
+def _hedged(hedge: Hedge | None) -> str:
+    if hedge is None:
+        return ""
+    late = "its target's 95th percentile" if hedge.after_s is None else _span(hedge.after_s)
+    return (
+        f"where the first token is later than {late}, a second target is asked beside it, "
+        f"for at most {100 * hedge.share:.3g} % of the requests; "
+    )
 
 
 def _again(retries: int) -> str:

@@ -16,7 +16,7 @@ from sidecar.config.durations import seconds
 from sidecar.config.limits import ResolvedLimit, resolved_limit
 from sidecar.config.load import BadConfig, Problem
 from sidecar.config.schema import Account, Config, KeySource, Model, Provider, RouteConfig
-from sidecar.core.target import Phases, Resume, Route, Target
+from sidecar.core.target import Hedge, Phases, Resume, Route, Target
 from sidecar.providers.profiles import (
     Auth,
     ProviderProfile,
@@ -312,7 +312,19 @@ class _Resolver:
             handoff=raw.handoff,
             retries=raw.retries,
             patience_s=patience_s,
+            hedge=self._hedge(f"{path}.hedge", raw),
         )
+
+    def _hedge(self, path: str, raw: RouteConfig) -> Hedge | None:
+        if raw.hedge is None:
+            return None
+        if not 0 < raw.hedge.share <= 1:
+            self.wrong(f"{path}.share", f"expected more than 0, to 1, got {raw.hedge.share:g}")
+        if len(raw.targets) < 2:
+            self.warnings.append(Problem(path, "has no effect: the route has one target"))
+        learned = raw.hedge.after == "p95"
+        after_s = None if learned else self._duration(f"{path}.after", raw.hedge.after)
+        return Hedge(after_s, raw.hedge.share)
 
     def _target(
         self, path: str, text: str, providers: Mapping[str, ResolvedProvider]

@@ -104,6 +104,14 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     propagate_trace: bool = False
 
 
+class HedgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A second attempt where the first token is later than `after`: a duration, or "p95" for the
+    target's own. At most for that `share` of the requests."""
+
+    after: str | float = "p95"
+    share: float = 0.05
+
+
 class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A name that callers ask for, and the targets behind it, best first."""
 
@@ -112,6 +120,7 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     handoff: bool = False
     retries: int = 2
     patience: str | float = "250ms"
+    hedge: HedgeConfig | None = None
 
 
 class StoreConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

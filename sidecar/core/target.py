@@ -77,6 +77,14 @@ class Target(msgspec.Struct, frozen=True):
         return f"{self.provider}/{self.model}"
 
 
+class Hedge(msgspec.Struct, frozen=True):
+    """A second attempt where the first token is late: after so many seconds, None for the target's
+    learned 95th percentile; at most for that `share` of a route's requests, 0 to 1."""
+
+    after_s: float | None = None
+    share: float = 0.05
+
+
 class Route(msgspec.Struct, frozen=True):
     """A name that a caller may ask for, and the targets behind it, best first.
 
@@ -90,3 +98,4 @@ class Route(msgspec.Struct, frozen=True):
     handoff: bool = False
     retries: int = 2
     patience_s: float = 0.25
+    hedge: Hedge | None = None

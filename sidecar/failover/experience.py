@@ -38,6 +38,31 @@ class FirstTokens:
         return self._sorted[min(int(len(self._sorted) * share), len(self._sorted) - 1)]
 
 
+# Unused hedges kept for a bad minute; with the usual twentieth, those of two hundred requests.
+MOST_SAVED = 10.0
+
+
+class HedgeShare:
+    """At most a share of a route's requests is hedged: each request adds its part of one."""
+
+    __slots__ = ("_credit",)
+
+    def __init__(self) -> None:
+        self._credit = 0.0
+
+    def asked(self, share: float) -> None:
+        """One more request, of which that share may be hedged."""
+        self._credit = min(self._credit + share, MOST_SAVED)
+
+    def take(self) -> bool:
+        """May this one be hedged? If so, that is counted."""
+        # Twenty times a twentieth are one, whatever floats make of it.
+        if self._credit < 1.0 - 1e-9:
+            return False
+        self._credit -= 1.0
+        return True
+
+
 class Past:
     """Of one target."""
 
@@ -54,6 +79,7 @@ class Experience:
     def __init__(self, limits: RetryLimits | None = None) -> None:
         self._limits = limits or RetryLimits()
         self._pasts: OrderedDict[str, Past] = OrderedDict()
+        self._hedges: dict[str, HedgeShare] = {}
 
     def configure(self, limits: RetryLimits) -> None:
         """The limits of a new configuration; counts begin anew where they have changed."""
@@ -72,6 +98,10 @@ class Experience:
                 self._pasts.popitem(last=False)
         self._pasts.move_to_end(target)
         return past
+
+    def hedges(self, route: str) -> HedgeShare:
+        """What is left of the share of that route, which the configuration names."""
+        return self._hedges.setdefault(route, HedgeShare())
 
     def retries_left(self, now: float) -> Iterator[tuple[str, float]]:
         """Every target and how many retries it may be asked for now, for people."""

@@ -148,6 +148,11 @@ class Session:
             return False
         return any(not s.out for place, s in enumerate(self._standings) if place != rank)
 
+    @property
+    def thoughts(self) -> str:
+        """The reasoning before the answer, if there is one yet: what a handoff hands on."""
+        return self.transcript.reasoning[: self._thought_chars]
+
     def ready_at(self, rank: int, now: float) -> float:
         """From when this request may ask target `rank` (again); infinity for never."""
         standing = self._standings[rank]
@@ -173,7 +178,7 @@ class Session:
 
     def _start(self, rank: int, able: Resume) -> resume.Start:
         taken = self._standings[rank].takes_prefix
-        notes = self.transcript.reasoning[: self._thought_chars] if self.route.handoff else ""
+        notes = self.thoughts if self.route.handoff else ""
         able = able if taken else Resume.NONE
         return resume.begin(self.transcript, able, self._policy, notes if taken else "")
 
@@ -304,7 +309,7 @@ class Session:
                 first_answer_s=stamps.first_answer_s,
                 total_s=now - self.request.received,
             ),
-            attempts=tuple(self.attempts),
+            attempts=tuple(sorted(self.attempts, key=lambda attempt: attempt.number)),
             response_model=self.finish.response_model,
             saved=self.saved,
         )

@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 
 import msgspec
 
-from sidecar.core.events import Delta, Event, Outcome, Reasoning, ToolCall
+from sidecar.core.events import AttemptCause, Delta, Event, Outcome, Reasoning, ToolCall
 from sidecar.core.failure import Cause, Failure, Reason, RequestFailed
 from sidecar.core.request import Completion
 from sidecar.core.target import Phases
@@ -22,6 +22,7 @@ from sidecar.failover.session import Plan, Session
 from sidecar.failover.splice import Joint
 from sidecar.gateway.lease import Lease
 from sidecar.gateway.parts import Parts
+from sidecar.gateway.race import Entrant, Lost
 from sidecar.gateway.settlement import Settlement, unused
 from sidecar.gateway.watchdog import DeadlinePassed, Stage, TimeUp, Watchdog
 from sidecar.providers.dialect import Decoder, Unsupported
@@ -60,12 +61,17 @@ class AttemptFailed(Exception):
 
 
 async def run(
-    parts: Parts, session: Session, lease: Lease, trace: RequestTrace
+    parts: Parts,
+    session: Session,
+    lease: Lease,
+    trace: RequestTrace,
+    entrant: Entrant | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Make one attempt, yield what the caller gets of it, and leave the session knowing the result.
 
     A failure is the session's to judge, so nothing is raised for it. Raises RequestFailed when the
     caller's deadline passes, and whatever ends the caller (cancellation); always settled first.
+    `entrant` is its place in a race, if it is hedged: once another has spoken it is cancelled.
     """
     try:
         await parts.spending.reserve(
@@ -74,7 +80,7 @@ async def run(
     except BaseException:
         unused(parts, lease)
         raise
-    flight = _Flight(parts, session, lease, trace)
+    flight = _Flight(parts, session, lease, trace, entrant)
     try:
         async with Watchdog(flight.phases, session.request.deadline) as watchdog:
             try:
@@ -86,6 +92,8 @@ async def run(
     except DeadlinePassed:
         flight.abandoned()
         raise deadline_passed(session) from None
+    except Lost:
+        flight.abandoned()
     except (AttemptFailed, TransportFailure, TimeUp, Unsupported) as error:
         failure = flight.failure_of(error)
         if failure is not None:
@@ -119,6 +127,7 @@ class _Flight:
     __slots__ = (
         "_budget",
         "_decoder",
+        "_entrant",
         "_joint",
         "_lease",
         "_pace",
@@ -131,10 +140,20 @@ class _Flight:
         "phases",
     )
 
-    def __init__(self, parts: Parts, session: Session, lease: Lease, trace: RequestTrace) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        session: Session,
+        lease: Lease,
+        trace: RequestTrace,
+        entrant: Entrant | None,
+    ) -> None:
         able = parts.abilities.of(lease.line.target)
         now = parts.clock.now()
         plan = session.begin(lease.rank, lease.key.alias, able, lease.waited_s, now)
+        if entrant is not None and entrant.hedge:
+            plan.cause = AttemptCause.HEDGE
+        self._entrant = entrant
         self._parts = parts
         self._session = session
         self._lease = lease
@@ -199,6 +218,8 @@ class _Flight:
             self._pace.heard(sum(decoder.pieces), _chars(deltas), self._parts.clock.now())
         if self._joint is not None:
             deltas = self._joined(deltas, over=decoder.done or not data)
+        if self._entrant is not None and (deltas or decoder.report.finish_reason is not None):
+            self._entrant.claim()
         return deltas
 
     def _listen(self, pace: Pace, decoder: Decoder) -> None:
@@ -332,7 +353,8 @@ class _Flight:
         self._session.failed(self._plan, failure, self._parts.clock.now())
 
     def abandoned(self) -> None:
-        self._settle.abandoned(Outcome.ABANDONED)
+        lost = self._entrant is not None and self._entrant.lost
+        self._settle.abandoned(Outcome.CANCELLED_HEDGE if lost else Outcome.ABANDONED)
 
 
 def _too_slow(rate: float, phases: Phases) -> Failure:

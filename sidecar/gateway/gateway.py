@@ -9,7 +9,7 @@ from sidecar.core.events import Completed, Event
 from sidecar.core.failure import CODES, RequestFailed
 from sidecar.core.request import Completion, Effort, Request, Text
 from sidecar.failover.session import Session
-from sidecar.gateway import attempt, takeover
+from sidecar.gateway import hedge, takeover
 from sidecar.gateway.admission import Admission, held_bytes
 from sidecar.gateway.answers import Answers
 from sidecar.gateway.lease import Lease
@@ -89,7 +89,7 @@ class Gateway:
             if session.over:
                 raise session.error()
             lease = await self._lease(session, world, want, trace)
-            async with aclosing(attempt.run(self.parts, session, lease, trace)) as events:
+            async with aclosing(hedge.run(self.parts, session, lease, trace)) as events:
                 async for event in events:
                     yield event
 

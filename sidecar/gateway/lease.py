@@ -80,10 +80,26 @@ class Leases:
             raise search.refusal(choice)
 
     def elsewhere(self, session: Session, lease: Lease) -> bool:
-        """Could this request go on at another target than that of `lease`, and soon?"""
+        """Could this request go on at another target than that of `lease`, and at once?"""
         now = self._clock.now()
         search = Search(session, lease.world, lease.want, self._ring, self._store, now)
-        return any(o.rank != lease.rank and o.ready_at <= now + HORIZON_S for o in search.options())
+        return search.beside(lease.rank) is not None
+
+    async def beside(self, session: Session, lease: Lease) -> Lease | None:
+        """A second lease, on another target, if there is one at once."""
+        now = self._clock.now()
+        search = Search(session, lease.world, lease.want, self._ring, self._store, now)
+        choice = search.beside(lease.rank)
+        if choice is None:
+            return None
+        return await self._take(search, choice, now, 0.0)
+
+    def unused(self, lease: Lease) -> None:
+        """Give a lease back with which no attempt was made."""
+        now = self._clock.now()
+        self._ring.excluded(lease.key, lease.line.target.model)
+        lease.line.breaker.excluded(lease.generation, now)
+        self.settle(lease.reservation, NOTHING_USED)
 
     async def acquire(self, session: Session, world: World, want: Want) -> Lease:
         """The lease for the next attempt of `session`.

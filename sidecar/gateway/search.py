@@ -22,6 +22,8 @@ from sidecar.routing.router import NEVER, Option, pick
 HORIZON_S = 0.5
 # Nothing is waited for longer than this without looking again: states may change elsewhere.
 LOOK_AGAIN_S = 5.0
+# A store's clock is not the loop's: what is ready within this counts as ready at once.
+SOON_S = 0.05
 
 SCOPES = {"bucket": Reason.DEADLINE_TOO_SHORT, "backoff": Reason.DEADLINE_TOO_SHORT}
 # In place of a bucket's name while nobody has asked which one it is.
@@ -85,6 +87,11 @@ class Search:
 
     def choice(self) -> Option | None:
         return pick(self.options(), self._now, self._patience_s)
+
+    def beside(self, rank: int) -> Option | None:
+        """The best of the other targets that are ready at once."""
+        others = (o for o in self.options() if o.rank != rank and o.ready_at <= self._now + SOON_S)
+        return min(others, key=lambda option: option.rank, default=None)
 
     def in_vain(self, choice: Option) -> bool:
         """Is waiting for `choice` no use? It comes after the deadline; or every key there is was

@@ -163,6 +163,7 @@ class Settlement:
     def _alive(self) -> None:
         """The first token: a probe has shown what it was to show, minutes before its end."""
         lease, now = self._lease, self._parts.clock.now()
+        self._parts.experience.of(lease.line.target.name).firsts.saw(now - self._began)
         lease.line.breaker.alive(lease.generation, now)
         self._parts.fleet.answered(lease.line, self._began)
         self._parts.ring.succeeded(lease.key, lease.line.target.model, self._began)
@@ -194,6 +195,9 @@ class Settlement:
     def abandoned(self, outcome: Outcome) -> None:
         """The caller went away (or a hedge lost): nobody is to blame, what was used is paid."""
         lease, now = self._lease, self._parts.clock.now()
+        if outcome is Outcome.CANCELLED_HEDGE:
+            # So long at least its first token would have taken: the late ones must count too.
+            self._parts.experience.of(lease.line.target.name).firsts.saw(now - self._began)
         self._parts.ring.excluded(lease.key, lease.line.target.model)
         lease.line.breaker.excluded(lease.generation, now)
         self._parts.fleet.undecided(lease.line)

@@ -83,7 +83,10 @@ def _plan(session: Session, event: AttemptBegan) -> Plan:
         rank=targets.index(named) if named in targets else 0,
         key_alias=event.key_alias,
         cause=event.cause,
-        start=Start(event.continuation),
+        # One that left something standing was handed the reasoning.
+        start=Start(
+            event.continuation, notes=session.thoughts if event.discard_after_sequence else ""
+        ),
         reason=event.reason,
         waited_s=event.waited_s,
     )
