@@ -28,6 +28,7 @@ from sidecar.server.access import Access
 from sidecar.server.errors import Typed
 from sidecar.server.events import completed, response
 from sidecar.server.streams import Streams
+from sidecar.server.trailers import of_success
 from sidecar.telemetry import RequestTrace, Telemetry
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -62,12 +63,14 @@ class CompletionDoor:
         """StreamCompletion: one message for each event. The last one, `completed`, is returned, so
         that it can leave together with the status."""
         sequence, last = message.after_sequence, None
-        async with Typed(context), self._streams.open():
-            events = self._events(message.completion, message.request_id, sequence, context, STREAM)
+        async with Typed(context) as typed, self._streams.open():
+            asked = message.completion, message.request_id
+            events = self._events(*asked, sequence, context, STREAM, typed)
             async with aclosing(events):
                 async for event in events:
                     sequence += 1
                     if type(event) is Completed:
+                        context.set_trailing_metadata(of_success(event))
                         last = response(sequence, event)
                     else:
                         await context.write(response(sequence, event))
@@ -77,13 +80,20 @@ class CompletionDoor:
         self, message: completion_pb2.CompleteRequest, context: Context
     ) -> completion_pb2.CompleteResponse:
         """Complete: the same stream, collected."""
-        async with Typed(context), self._streams.open():
-            events = self._events(message.completion, message.request_id, 0, context, UNARY)
+        async with Typed(context) as typed, self._streams.open():
+            asked = message.completion, message.request_id
+            events = self._events(*asked, 0, context, UNARY, typed)
             async with aclosing(events):
-                return await _collected(events)
+                return await _collected(events, context)
 
     def _events(
-        self, message: Completion_pb, id_text: str, after: int, context: Context, method: str
+        self,
+        message: Completion_pb,
+        id_text: str,
+        after: int,
+        context: Context,
+        method: str,
+        typed: Typed,
     ) -> AsyncGenerator[Event, None]:
         """The events of one call; everything that can be wrong with it is found here first."""
         metadata = dict(context.invocation_metadata() or ())
@@ -96,7 +106,7 @@ class CompletionDoor:
         def begin(past: Sequence[Event] = ()) -> AsyncGenerator[Event, None]:
             request = self._request(request_id, completion, context.time_remaining())
             transport = "unix" if context.peer().startswith("unix") else "tcp"
-            trace = self._trace(request, method, metadata, transport)
+            trace = typed.trace = self._trace(request, method, metadata, transport)
             return self._gateway.stream(request, trace, past)
 
         if not request_id:
@@ -132,12 +142,15 @@ class CompletionDoor:
         )
 
 
-async def _collected(events: AsyncGenerator[Event, None]) -> completion_pb2.CompleteResponse:
+async def _collected(
+    events: AsyncGenerator[Event, None], context: Context
+) -> completion_pb2.CompleteResponse:
     sequence, deltas = 0, list[tuple[int, Delta]]()
     answer = completion_pb2.CompleteResponse()
     async for event in events:
         sequence += 1
         if isinstance(event, Completed):
+            context.set_trailing_metadata(of_success(event))
             answer.completed.CopyFrom(completed(event))
         elif not isinstance(event, AttemptBegan):
             deltas.append((sequence, event))

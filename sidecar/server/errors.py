@@ -14,11 +14,14 @@ from grpc_status import rpc_status
 
 from sidecar.core.failure import CODES, Reason, RequestFailed
 from sidecar.server.events import duration
+from sidecar.server.trailers import of_failure
+from sidecar.telemetry import RequestTrace
 
 log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[AnyType, AnyType]
 DOMAIN = "headway.dev"
+PUSHBACK = "grpc-retry-pushback-ms"
 
 # What a caller, or its operator, has to change first.
 PRECONDITIONS = {
@@ -88,13 +91,17 @@ def _precondition(error: RequestFailed) -> error_details_pb2.PreconditionFailure
 
 
 class Typed:
-    """Turns a RequestFailed into a typed status; lets everything else become INTERNAL, logged."""
+    """Turns a RequestFailed into a typed status; lets everything else become INTERNAL, logged.
+
+    `trace` may be filled in once there is one: the trailers of an error tell what it cost.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.trace: RequestTrace | None = None
 
-    async def __aenter__(self) -> None:
-        return None
+    async def __aenter__(self) -> Typed:
+        return self
 
     async def __aexit__(
         self,
@@ -104,8 +111,11 @@ class Typed:
     ) -> None:
         if isinstance(error, Exception) and not isinstance(error, grpc.RpcError | AbortError):
             failed = error if isinstance(error, RequestFailed) else _internal(error)
-            self._context.set_trailing_metadata((("grpc-retry-pushback-ms", pushback_ms(failed)),))
-            await self._context.abort_with_status(rpc_status.to_status(status_of(failed)))
+            status = rpc_status.to_status(status_of(failed))
+            # Not abort_with_status: it sends the status' own trailers and no others.
+            told = (*of_failure(failed, self.trace), (PUSHBACK, pushback_ms(failed)))
+            trailers = (*status.trailing_metadata, *told)
+            await self._context.abort(status.code, status.details, trailers)
 
 
 def _internal(error: Exception) -> RequestFailed:
