@@ -18,6 +18,7 @@ from tests.support.fixtures import Start
 from tests.support.machine import Starvation
 
 pytestmark = pytest.mark.process
+ENGINES = ("loop", "aio")
 
 CALLERS = 300
 PLACES = 100

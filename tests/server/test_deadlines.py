@@ -16,6 +16,7 @@ from tests.support.fixtures import Start
 from tests.support.machine import Starvation
 
 pytestmark = pytest.mark.process
+ENGINES = ("loop", "aio")
 
 DEADLINE_S = 2.0
 # How late the provider may see it, seconds, the machine's own part off.

@@ -26,6 +26,7 @@ from tests.support.fixtures import Start
 from tests.support.messages import asking
 
 pytestmark = pytest.mark.process
+ENGINES = ("loop", "aio")
 
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 TEXT = written(0, 0, 60).answer

@@ -18,6 +18,7 @@ from tests.support.fixtures import Start
 from tests.support.messages import asking
 
 pytestmark = pytest.mark.process
+ENGINES = ("loop", "aio")
 
 TEXT = written(0, 0, 60).answer
 MIB = 1024 * 1024

@@ -14,6 +14,7 @@ from tests.support.fixtures import Start
 from tests.support.messages import asking
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
+ENGINES = ("loop", "aio")
 
 # Every second; with gRPC's own defaults for servers the third ping would end the connection.
 PINGING = (

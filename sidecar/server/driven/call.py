@@ -114,14 +114,14 @@ class Context:
     def watch(self) -> None:
         """From now on the task is cancelled when the client gives up."""
         operation = cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS)
+        deadline = self._queue.call_begins(self.time_remaining())
 
         def on_close(_: Any) -> None:
             self._closed = True
-            self._queue.call_ends()
+            self._queue.call_ends(deadline)
             if operation.cancelled() and self.task is not None and not self._finished:
                 self.task.cancel()
 
-        self._queue.call_begins()
         self._call.start_server_batch((operation,), on_close)
 
     def receive(self, take: Callable[[bytes | None], None]) -> None:

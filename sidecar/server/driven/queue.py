@@ -5,12 +5,12 @@ in the thread that asks, and nobody else ever asks this one. So what happens on 
 for what gRPC's timers do (deadlines, keepalive). Three things are kept:
 
 * every ask serves every socket, whether it is watched or not;
-* while a call runs, or while a connection may be there that is not watched yet, the queue is asked
-  at least every LOOK_AGAIN_S;
-* that is so until gRPC's sockets were looked for after the last ask: an ask may have accepted.
+* after an ask comes another within LOOK_AGAIN_S, until one has been followed by a look for sockets
+  that are not watched yet: an ask may have accepted one;
+* a call's deadline is a time to ask, and while a call runs nobody waits longer than PATROL_S.
 
-So whatever is missed by the watch waits LOOK_AGAIN_S at most, and nothing is ever lost; an idle
-daemon asks nothing.
+So whatever is missed by the watch waits LOOK_AGAIN_S, and nothing is ever lost; an idle daemon asks
+nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 from sidecar.server.driven.descriptors import Name
 from sidecar.server.driven.watch import Watch
 
-# How late a passed deadline may be noticed, seconds.
+# How late may be noticed what a thread of gRPC's did, seconds.
 LOOK_AGAIN_S: Final = 0.02
-# While calls run sockets are looked for only every so many times: unwatched ones are served anyway.
+# The same where nobody expects anything: silent calls.
+PATROL_S: Final = 0.5
+# In traffic sockets are looked for only every so many times: unwatched ones are served anyway.
 _LOOK_FOR_SOCKETS: Final = 10
+# A thread of gRPC's tells of a deadline about a millisecond after it has passed, seconds.
+_TOLD_S: Final = 0.002
 # A socket that stays readable is served so often before the rest of the daemon has its turn.
 _ROUNDS: Final = 8
 # So many completions at most before the rest of the daemon has its turn: a flood is endless.
@@ -55,8 +59,11 @@ class LoopQueue:
         self._asking = False
         self._blocked_writes = 0
         self._calls = 0
-        self._times = 0
+        self._shutting = 0
+        self._looks = 0
+        self._traffic = False  # somebody has asked since the last look
         self._later: asyncio.TimerHandle | None = None
+        self._patrolling = False  # `_later` is a patrol
         self._soon: asyncio.Handle | None = None
         self._loop.add_reader(self._watch.inward.fileno(), self._on_inward)
 
@@ -86,7 +93,7 @@ class LoopQueue:
     def ask(self) -> None:
         """Serve the sockets, and call the tag of all that is complete."""
         self._ask()
-        self._look_again_later()
+        self._look_again_soon()
 
     def ask_for(self, batch: Batch) -> None:
         """As `ask`, until `batch` has ended: nearly always it has, and no socket is asked."""
@@ -98,18 +105,29 @@ class LoopQueue:
             while not batch.ended:
                 event = poll(_AT_ONCE)
                 if event.completion_type == _NOTHING:
-                    self._look_again_later()
+                    self._look_again_soon()
                     return
                 event.tag(event)
         finally:
             self._asking = False
 
-    def call_begins(self) -> None:
+    def call_begins(self, left_s: float | None) -> asyncio.TimerHandle | None:
+        """A call has so long to run; the answer is to be given to `call_ends`."""
         self._calls += 1
-        self._look_again_later()
+        return None if left_s is None else self._loop.call_later(left_s + _TOLD_S, self.ask)
 
-    def call_ends(self) -> None:
+    def call_ends(self, deadline: asyncio.TimerHandle | None) -> None:
         self._calls -= 1
+        if deadline is not None:
+            deadline.cancel()
+
+    def shuts(self) -> None:
+        """A server is shutting down: its end may come from anywhere."""
+        self._shutting += 1
+        self.ask()
+
+    def is_shut(self) -> None:
+        self._shutting -= 1
 
     def write_blocks(self) -> None:
         """A write has not gone out at once: room in a socket wakes the loop from now on."""
@@ -155,7 +173,7 @@ class LoopQueue:
             if not self._watch.unread():
                 break
             self._ask()
-        self._look_again_later()
+        self._look_again_soon()
 
     def _on_outward(self) -> None:
         self._watch.outward.poll(0)
@@ -165,20 +183,30 @@ class LoopQueue:
         self._soon = None
         self.ask()
 
-    def _look_again_later(self) -> None:
-        if self._later is None:
-            self._later = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
+    def _look_again_soon(self) -> None:
+        self._traffic = True
+        if self._later is None or self._patrolling:
+            self._look_again_in(LOOK_AGAIN_S)
+
+    def _look_again_in(self, delay_s: float) -> None:
+        if self._later is not None:
+            self._later.cancel()
+        self._patrolling = delay_s == PATROL_S
+        self._later = self._loop.call_later(delay_s, self._look_again)
 
     def _look_again(self) -> None:
         self._later = None
-        self._times += 1
+        self._looks += 1
+        traffic, self._traffic = self._traffic, False
         self._ask()
-        if self._calls and self._times % _LOOK_FOR_SOCKETS:
-            more = True
-        else:
-            more = self._watch.look() or self._calls > 0 or self._watch.unread()
-        if more:
-            self._look_again_later()
+        found = not (traffic and self._looks % _LOOK_FOR_SOCKETS) and self._watch.look()
+        if found or traffic or self._awaits_threads():
+            self._look_again_in(LOOK_AGAIN_S)
+        elif self._calls:
+            self._look_again_in(PATROL_S)
+
+    def _awaits_threads(self) -> bool:
+        return bool(self._shutting or self._blocked_writes or self._watch.unread())
 
     def _ask(self) -> None:
         if self._asking:

@@ -81,12 +81,11 @@ class Server:
         shut = asyncio.get_running_loop().create_future()
 
         def on_shut(_: Any) -> None:
-            self._queue.call_ends()
+            self._queue.is_shut()
             shut.set_result(None)
 
-        self._queue.call_begins()  # the queue is asked until it is over
         self._core.shutdown(self._queue.core, on_shut)
-        self._queue.ask()
+        self._queue.shuts()
         return shut
 
     def _request(self) -> None:
