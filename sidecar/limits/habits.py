@@ -11,6 +11,8 @@ from sidecar.limits.store import Candidate
 SMOOTHING = 0.1
 SHORTEST_WAIT_S = 0.001
 LONGEST_WAIT_S = 1.0
+FLEETS_ASKS_PER_S = 1000.0
+"""Where more pods than this may wait for seats, each asks less often than once in a second."""
 
 
 class Recency:
@@ -75,4 +77,4 @@ class HoldTimes:
         """When to ask for a seat again, in seconds, if `pods` wait for the next one alike."""
         hold = self._mean_us.get(bucket.id)
         wait_s = SEAT_POLL_US / US if hold is None else pods * hold / bucket.limit / US
-        return min(max(wait_s, SHORTEST_WAIT_S), LONGEST_WAIT_S)
+        return min(max(wait_s, SHORTEST_WAIT_S), max(LONGEST_WAIT_S, pods / FLEETS_ASKS_PER_S))

@@ -38,6 +38,13 @@ def test_the_guess_stays_within_its_bounds() -> None:
     assert (holds.wait_s(one_seat), holds.wait_s(many)) == (LONGEST_WAIT_S, SHORTEST_WAIT_S)
 
 
+def test_a_very_large_fleet_together_asks_no_more_than_a_thousand_times_a_second() -> None:
+    holds, bucket = HoldTimes(), seats(limit=10)
+    holds.learn(bucket, 60e6)
+    assert holds.wait_s(bucket, pods=1000) == LONGEST_WAIT_S
+    assert holds.wait_s(bucket, pods=10_000) == 10.0
+
+
 def test_before_anything_was_held_a_short_wait_is_guessed() -> None:
     assert 0.0 < HoldTimes().wait_s(seats()) <= 0.1
 
