@@ -10,13 +10,16 @@ from tests.faults.lifecycle import LIFECYCLE
 from tests.faults.money import MONEY
 from tests.faults.owners import OWNERS
 from tests.faults.published import PUBLISHED
+from tests.faults.redis import FULL as FULL_OUTAGES
+from tests.faults.redis import REDIS
 from tests.faults.slowness import SLOWNESS
 
-ROWS: tuple[Row, ...] = PUBLISHED + CUTS + IN_BAND + SLOWNESS + KEYS + OWNERS + LIFECYCLE + MONEY
-NOT_YET: dict[str, str] = {
-    "H35": "needs Redis",
-    "H36": "needs Redis",
-}
+ROWS: tuple[Row, ...] = (
+    PUBLISHED + CUTS + IN_BAND + SLOWNESS + KEYS + OWNERS + REDIS + LIFECYCLE + MONEY
+)
+# At full length, for --full alone.
+FULL: tuple[Row, ...] = FULL_OUTAGES
+NOT_YET: dict[str, str] = {}
 # Of these rows a part is not looked at: the other checks of the row are.
 PARTLY: dict[str, str] = {
     "H02": "20 recoveries, so the worst stands for the p99; waits for a CPU are taken off",
@@ -27,7 +30,8 @@ PARTLY: dict[str, str] = {
     "H15": "the upstream's name in the span is not read",
     "H23": "what `GetStatus` shows meanwhile is not read",
     "H28": "a queue whose place is taken may answer DEADLINE_TOO_SHORT at once",
-    "H29": "one daemon, not a fleet",
+    "H35": "gone for 5 s (60 s with --full); the added latency is measured in bench, not here",
+    "H36": "arrivals are judged, so a jitter of 0.15 s is forgiven; rolled back by 2 s, not 5",
     "H37": "the memory store alone",
     "H38": "spans are not read",
     "H39": "places in a common store are not looked at, for want of Redis",
