@@ -349,7 +349,12 @@ OLLAMA = ProviderProfile(
     default_model=ModelProfile(reasoning=True, resume="prefill"),
 )
 TYPED_EVENT = ProviderProfile(
-    name="typed-event", dialect="typed-event", base_url="", telemetry_name="typed-event"
+    name="typed-event",
+    dialect="typed-event",
+    base_url="",
+    telemetry_name="typed-event",
+    # The article that describes it knows of two kinds of text, and of no tool calls.
+    default_model=ModelProfile(tools=False),
 )
 
 NATIVE: tuple[ProviderProfile, ...] = (
