@@ -23,7 +23,7 @@ from sidecar.cache.store import Cache
 from sidecar.core.clock import Clock
 from sidecar.core.events import Answer, AttemptBegan, Completed, Event, Reasoning, Refusal, ToolCall
 from sidecar.core.failure import Reason, RequestFailed
-from sidecar.gateway import tape
+from sidecar.gateway import endings, tape
 from sidecar.gateway.pulse import Pulse
 from sidecar.gateway.scribe import Scribe, at_the_seam, taken_over
 from sidecar.gateway.shelf import READING_S, Shelf
@@ -159,9 +159,9 @@ class Journals:
                     after += 1
                     yield event
         if after > len(journal.events):
-            raise _gone(request_id)
+            raise endings.gone(request_id)
         if journal.digest != digest:
-            raise _other(request_id)
+            raise endings.other(request_id)
         async with aclosing(journal.read(after)) as events:
             async for event in events:
                 yield event
@@ -174,7 +174,7 @@ class Journals:
         journal = self._journals.get(request_id) or await self._replay(request_id)
         if journal is not None:
             return journal
-        kept: list[Event] = []
+        kept: list[Event] | None = None
         if self._shelf.shared and request_id not in self._journals:
             claimed = await self._shelf.claim(request_id)
             if claimed is False:
@@ -185,26 +185,29 @@ class Journals:
         if journal is None:
             # Whoever else waited for the cache with this id may have begun it meanwhile.
             journal = self._journals.get(request_id)
-        if journal is None and (after == 0 or kept):
+        if journal is None and (after == 0 or kept is not None):
             return self._start(request_id, digest, begin, kept)
         if request_id not in self._journals:
             await self._shelf.release(request_id)
         if journal is None:
-            raise _gone(request_id)
+            raise endings.gone(request_id)
         return journal
 
-    async def _inherit(self, request_id: str, digest: bytes) -> tuple[Journal | None, list[Event]]:
-        """What a pod that is no more has left of the stream: the whole of it, or a part."""
+    async def _inherit(
+        self, request_id: str, digest: bytes
+    ) -> tuple[Journal | None, list[Event] | None]:
+        """What a pod that is no more has left of the stream: the whole of it, or a part, which may
+        be nothing yet; neither if there was no such stream."""
         journal = await self._replay(request_id)
         head = await self._shelf.head(request_id) if journal is None else None
         if head is None:
-            return journal, []
+            return journal, None
         kept = await self._shelf.text(request_id, head.mark)
         if head.digest != digest or (kept and isinstance(kept[-1], Completed)):
             journal = Journal(head.digest)
             journal.events = kept
             journal.close(None)
-            return journal, []
+            return journal, None
         return None, kept
 
     async def _follow(
@@ -215,7 +218,7 @@ class Journals:
         head = await self._shelf.head(request_id)
         owner = await self._shelf.owner(request_id)
         if head is not None and head.digest != digest:
-            raise _other(request_id)
+            raise endings.other(request_id)
         position = number = 0
         told_at = -READING_S
         while head is not None and head.mark == owner:
@@ -243,7 +246,7 @@ class Journals:
         await asyncio.gather(*tasks, return_exceptions=True)
         for journal in journals:
             if not journal.over:  # its task was cancelled before its first step
-                journal.close(_draining())
+                journal.close(endings.draining())
         self._journals.clear()
 
     async def _replay(self, request_id: str) -> Journal | None:
@@ -257,7 +260,9 @@ class Journals:
         journal.close(error)
         return journal
 
-    def _start(self, request_id: str, digest: bytes, begin: Begin, kept: list[Event]) -> Journal:
+    def _start(
+        self, request_id: str, digest: bytes, begin: Begin, kept: list[Event] | None
+    ) -> Journal:
         if len(self._journals) >= self._policy.most or self.kept_bytes >= self._policy.most_bytes:
             self.shed += 1
             raise RequestFailed(
@@ -266,15 +271,17 @@ class Journals:
                 retry_after_s=1.0,
             )
         journal = self._journals[request_id] = Journal(digest)
-        if kept:
+        if kept is not None:
             journal.events = taken_over(kept)
         if self._shelf.shared:
             journal.scribe = Scribe(self._shelf, request_id, digest, self._clock.now)
         loop = asyncio.get_running_loop()
-        journal.task = loop.create_task(self._run(request_id, journal, begin, len(kept)))
+        journal.task = loop.create_task(self._run(request_id, journal, begin, kept))
         return journal
 
-    async def _run(self, request_id: str, journal: Journal, begin: Begin, kept: int) -> None:
+    async def _run(
+        self, request_id: str, journal: Journal, begin: Begin, kept: list[Event] | None
+    ) -> None:
         loop = asyncio.get_running_loop()
         beside = [loop.create_task(self._watch(journal))]
         if journal.scribe is not None:
@@ -286,10 +293,10 @@ class Journals:
         except RequestFailed as error:
             journal.close(error)
         except asyncio.CancelledError:
-            journal.close(_draining() if self._closing else _abandoned(request_id))
+            journal.close(endings.draining() if self._closing else endings.abandoned(request_id))
         except BaseException:
             # A fault of ours: whoever reads must not wait for ever for what will not come.
-            journal.close(_broken(request_id))
+            journal.close(endings.broken(request_id))
             self._journals.pop(request_id, None)
             raise
         else:
@@ -343,14 +350,16 @@ class Journals:
                 return
 
 
-async def _joined(events: AsyncGenerator[Event, None], kept: int) -> AsyncGenerator[Event, None]:
-    """`events` behind the `kept` ones of another pod, if there are any."""
-    first = kept > 0
+async def _joined(
+    events: AsyncGenerator[Event, None], kept: list[Event] | None
+) -> AsyncGenerator[Event, None]:
+    """`events` behind the `kept` ones of another pod, if there was one."""
+    first = kept is not None
     async with aclosing(events):
         async for event in events:
             if first and isinstance(event, AttemptBegan):
                 first = False
-                event = at_the_seam(event, kept)
+                event = at_the_seam(event, len(kept or ()))
             yield event
 
 
@@ -358,45 +367,3 @@ def _size(event: Event) -> int:
     if isinstance(event, ToolCall):
         return len(event.arguments)
     return len(event.text) if isinstance(event, Answer | Reasoning | Refusal) else 0
-
-
-def _gone(request_id: str) -> RequestFailed:
-    return RequestFailed(
-        Reason.NOT_REPLAYABLE,
-        f"there is no stream {request_id} with so many events here any more; send the request "
-        "anew with after_sequence 0",
-        metadata={"request_id": request_id},
-    )
-
-
-def _other(request_id: str) -> RequestFailed:
-    return RequestFailed(
-        Reason.NOT_REPLAYABLE,
-        f"request_id {request_id} belongs to a different request; use a new UUID",
-        metadata={"request_id": request_id},
-    )
-
-
-def _abandoned(request_id: str) -> RequestFailed:
-    return RequestFailed(
-        Reason.NOT_REPLAYABLE,
-        f"stream {request_id} was given up because nobody read it; send the request anew "
-        "with another request_id",
-        metadata={"request_id": request_id},
-    )
-
-
-def _draining() -> RequestFailed:
-    return RequestFailed(
-        Reason.DRAINING,
-        "the daemon is shutting down and the stream was cut; send the request to its successor",
-        retry_after_s=1.0,
-    )
-
-
-def _broken(request_id: str) -> RequestFailed:
-    return RequestFailed(
-        Reason.INTERNAL,
-        f"stream {request_id} ended by a fault of the daemon; its log says which",
-        metadata={"request_id": request_id},
-    )

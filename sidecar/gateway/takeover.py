@@ -69,9 +69,10 @@ def replay(
             _count(spoken, event)
     for attempt in spoken:
         session.ended(_summary(attempt, prices, input_tokens, wall_ns))
+    number = plan.number if plan is not None else 1
+    session.go_on(-(-number // ROUND) * ROUND)
     if plan is not None:
         session.failures.append((plan.rank, Failure(Cause.CUT, "the daemon it ran on is no more")))
-        session.go_on(-(-plan.number // ROUND) * ROUND)
 
 
 def _plan(session: Session, event: AttemptBegan) -> Plan:

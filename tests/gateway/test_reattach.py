@@ -209,6 +209,17 @@ async def test_a_caller_far_behind_reads_the_same_text() -> None:
 
 
 @in_virtual_time
+async def test_a_pod_killed_before_it_wrote_anything_costs_the_beginning_again() -> None:
+    cache = common()
+    here = Pod(cache, WORDS, 0.01)
+    there = Pod(cache, [began(101, 999), Answer("#")])
+    held = await here.read(most=20)
+    here.freeze()
+    rest = await there.read(after=20)
+    assert text_of(held + rest) == "#"
+
+
+@in_virtual_time
 async def test_a_second_loss_is_survived_too() -> None:
     cache = common()
     words = [began(101, 999, Continuation.RESUMED), *(Answer(f"more {n} ") for n in range(20))]
