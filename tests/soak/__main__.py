@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.soak import kills
+from tests.soak import kills, recovery, soak, stalled
 
 
 def main() -> int:
@@ -26,6 +26,22 @@ def _kills(folder: Path, args: argparse.Namespace) -> int:
     return 1 if figures.wrong or figures.lost_entries or figures.corrupt else 0
 
 
+def _streams(folder: Path, args: argparse.Namespace) -> int:
+    figures = asyncio.run(soak.run(folder, args.streams, args.seconds))
+    print(figures, *figures.wrong[:5], sep="\n")
+    return 1 if figures.wrong else 0
+
+
+def _stalled(folder: Path, args: argparse.Namespace) -> int:
+    print(asyncio.run(stalled.run(folder, args.readers)))
+    return 0
+
+
+def _recovery(folder: Path, args: argparse.Namespace) -> int:
+    print(asyncio.run(recovery.run(folder, args.cuts, args.patience)))
+    return 0
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -34,6 +50,17 @@ def _arguments() -> argparse.Namespace:
     kill = commands.add_parser("kills", help="kill -9 of a daemon under load")
     kill.add_argument("--times", type=int, default=100)
     kill.set_defaults(run=_kills)
+    last = commands.add_parser("streams", help="many streams for a long time")
+    last.add_argument("--streams", type=int, default=200)
+    last.add_argument("--seconds", type=float, default=3600.0)
+    last.set_defaults(run=_streams)
+    stall = commands.add_parser("stalled", help="readers that do not read")
+    stall.add_argument("--readers", type=int, default=500)
+    stall.set_defaults(run=_stalled)
+    recover = commands.add_parser("recovery", help="from a death to the next token")
+    recover.add_argument("--cuts", type=int, default=300)
+    recover.add_argument("--patience", default=None, help="the route's, if not the default")
+    recover.set_defaults(run=_recovery)
     return parser.parse_args()
 
 

@@ -1,0 +1,43 @@
+"""What the long ones have in common: a provider, a daemon, its memory, order in figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sidecar.testing import Key, ProviderConfig, RunningProvider, running_provider
+from tests.support.configs import DEEPSEEK_KEY, OTHER_KEY, config
+from tests.support.daemon import Daemon
+
+MIB = 1024 * 1024
+
+
+@asynccontextmanager
+async def house(
+    folder: Path, *targets: str, **sections: Any
+) -> AsyncIterator[tuple[Daemon, RunningProvider]]:
+    """A daemon with one route over `targets`, and the provider behind all of them."""
+    keys = {DEEPSEEK_KEY: Key("k1", "a"), OTHER_KEY: Key("o1", "b")}
+    settings = ProviderConfig(keys=keys, keep=20_000, keep_bodies=0)
+    async with running_provider(settings) as provider:
+        daemon = Daemon(folder, config(folder, provider.base_url, *targets, **sections))
+        try:
+            yield await daemon.start(), provider
+        finally:
+            await daemon.close()
+
+
+def at(share: float, values: Sequence[float]) -> float:
+    """The value below which `share` of them lie, counted from the nearest."""
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Of the straight line through `points`, by least squares."""
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
