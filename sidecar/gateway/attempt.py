@@ -173,9 +173,9 @@ class _Flight:
         """Everything the caller gets of this attempt, in order. Raises what went wrong."""
         lease = self._lease
         self._watchdog = watchdog
-        reply = self._reply = await lease.line.upstream.open(
-            await self._call(), self.phases.connect_s
-        )
+        call = await self._call()
+        self._settle.called(call.url)
+        reply = self._reply = await lease.line.upstream.open(call, self.phases.connect_s)
         self._settle.responded(reply.status, reply.headers)
         if reply.status != 200:
             raise AttemptFailed(await self._refusal(reply))
@@ -263,7 +263,7 @@ class _Flight:
         if over:
             out += joint.end()
         if joint.unusable:
-            raise AttemptFailed(Failure(Cause.PREFIX_REFUSED, "the target thought anew"))
+            raise AttemptFailed(Failure(Cause.PREFIX_REFUSED, "the target began anew"))
         if joint.retold and not self._plan.begun:
             self._plan.start = ANEW
         return out

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from sidecar.core.events import Completed, Event
-from sidecar.core.failure import CODES, RequestFailed
+from sidecar.core.failure import CODES, Reason, RequestFailed
 from sidecar.core.request import Completion, Effort, Request, Text
 from sidecar.failover.session import Session
 from sidecar.gateway import hedge, takeover
 from sidecar.gateway.admission import Admission, held_bytes
 from sidecar.gateway.answers import Answers
-from sidecar.gateway.lease import Lease
+from sidecar.gateway.lease import TIMER_S, Lease
 from sidecar.gateway.line import Line, World
 from sidecar.gateway.parts import Parts
 from sidecar.gateway.search import Want
@@ -73,7 +73,10 @@ class Gateway:
             self._close(trace, session, CODES[error.reason], error.reason.value)
             raise
         except BaseException:
-            self._close(trace, session, "CANCELLED", "")
+            # A deadline may pass while the caller's own write blocks; then it ends us from outside.
+            late = self.parts.clock.now() >= request.deadline - TIMER_S
+            code = CODES[Reason.DEADLINE_EXCEEDED] if late else "CANCELLED"
+            self._close(trace, session, code, Reason.DEADLINE_EXCEEDED.value if late else "")
             raise
 
     def _take_over(self, session: Session, past: Sequence[Event]) -> None:

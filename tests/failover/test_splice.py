@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sidecar.core.events import Answer, Delta, Reasoning, Refusal, ToolCall
 from sidecar.core.request import Prefix
-from sidecar.failover.splice import RETOLD_AFTER, Joint, Seam, Splicer
+from sidecar.failover.splice import ANCHOR, LOOK_AHEAD, RETOLD_AFTER, Joint, Seam, Splicer
 
 PREFIX = "The quick brown fox jumps over the lazy dog and runs away"
 ABC = st.text("ab", min_size=1, max_size=90)
@@ -45,8 +45,45 @@ def test_a_new_telling_is_recognised_and_given_out_whole() -> None:
 
 
 def test_a_short_agreement_is_chance() -> None:
-    reply = PREFIX[: RETOLD_AFTER - 1] + "#"
-    assert fed(PREFIX, list(reply)) == (reply, Seam.CONTINUES)
+    prefix = PREFIX + ". "
+    reply = prefix[: RETOLD_AFTER - 1] + "#"
+    assert fed(prefix, list(reply)) == (reply, Seam.CONTINUES)
+
+
+def test_in_the_middle_of_a_sentence_nobody_begins_as_the_text_began() -> None:
+    reply = PREFIX[: ANCHOR + 1] + " told anew"
+    assert fed(PREFIX, list(reply)) == (reply, Seam.RETELLS)
+
+
+def test_an_echo_of_the_last_words_is_trimmed() -> None:
+    assert fed(PREFIX, list("and runs away quickly.")) == (" quickly.", Seam.ECHOES)
+
+
+def test_of_two_echoes_the_longer_is_trimmed() -> None:
+    assert fed("so it goes on and on", ["it goes on and on, and on"]) == (", and on", Seam.ECHOES)
+
+
+def test_what_the_text_repeats_anyway_is_no_echo() -> None:
+    prefix = "| a | b |\n| - | - |\n| 1 | 2 |\n| 1 | 2 |\n"
+    assert fed(prefix, ["| 1 | 2 |\n"]) == ("| 1 | 2 |\n", Seam.CONTINUES)
+
+
+def test_an_echo_does_not_begin_inside_a_word() -> None:
+    assert fed("an unforgettable", ["forgettable one"]) == ("forgettable one", Seam.CONTINUES)
+
+
+def test_fewer_than_eight_characters_are_no_echo() -> None:
+    assert fed("what is it for: a dog", ["a dog!"]) == ("a dog!", Seam.CONTINUES)
+
+
+def test_a_retelling_behind_words_of_its_own_is_found() -> None:
+    reply = "Sure, here it is: " + PREFIX + " quickly."
+    assert fed(PREFIX, [reply])[1] is Seam.DOUBLES
+
+
+def test_the_opening_may_come_up_again_in_a_long_reply() -> None:
+    reply = " then. " + "x" * LOOK_AHEAD + PREFIX
+    assert fed(PREFIX, [reply]) == (reply, Seam.CONTINUES)
 
 
 def test_an_empty_reply_gives_nothing() -> None:
@@ -93,6 +130,7 @@ def test_never_is_more_held_back_than_the_prefix_is_long(prefix: str, reply: str
 @given(ABC, ABC)
 def test_no_word_is_lost_unless_it_is_an_echo(prefix: str, reply: str) -> None:
     assume(not reply.startswith(prefix))
+    assume(fed(prefix, [reply])[1] is not Seam.ECHOES)
     assert fed(prefix, list(reply))[0] == reply
 
 
@@ -156,6 +194,13 @@ def test_retelling_that_ends_early_is_known_at_the_end() -> None:
 def test_thinking_again_after_the_answer_had_begun_is_unusable() -> None:
     joint = Joint(Prefix(answer=PREFIX))
     assert joint.feed([Reasoning("hm"), Answer("x")]) == []
+    assert joint.unusable
+
+
+def test_a_retelling_that_was_given_out_in_part_is_unusable() -> None:
+    joint = Joint(Prefix(answer=PREFIX))
+    assert joint.feed([Answer("Sure: ")]) == [Answer("Sure: ")]
+    assert joint.feed([Answer(PREFIX)]) == []
     assert joint.unusable
 
 

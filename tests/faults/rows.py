@@ -23,8 +23,8 @@ NOT_YET: dict[str, str] = {}
 # Of these rows a part is not looked at: the other checks of the row are.
 PARTLY: dict[str, str] = {
     "H02": "20 recoveries, so the worst stands for the p99; waits for a CPU are taken off",
-    "H07": "a fallback that writes another text from the first word on cannot be told from one "
-    "that continues, and is not tried",
+    "H07": "a fallback whose new text shares nothing with the prefix cannot be told from one that "
+    "continues, and is not tried",
     "H09": "the error is looked for in the attempt's summary, not in spans",
     "H11": "the breaker's metric is not read, the attempt's reason is",
     "H15": "the upstream's name in the span is not read",
