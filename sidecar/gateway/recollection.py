@@ -136,7 +136,9 @@ def _key(owner: Owner, context: bytes, calls: tuple[ToolUse, ...], answer: str) 
     """
     said = [(call.id, call.name, _canonical(call.arguments)) for call in calls]
     told = _encode((owner, context, said, "" if calls else answer.strip()))
-    return "turn:" + hashlib.blake2b(told, digest_size=20).hexdigest()
+    # In braces what a Redis Cluster places keys by: one request's keys must be one node's.
+    place = hashlib.blake2b(_encode(owner), digest_size=8).hexdigest()
+    return f"turn:{{{place}}}:{hashlib.blake2b(told, digest_size=20).hexdigest()}"
 
 
 def _canonical(arguments: str) -> bytes:

@@ -65,6 +65,15 @@ async def test_a_naive_client_s_second_turn_looks_like_a_faithful_client_s(provi
 
 
 @in_virtual_time
+async def test_a_server_that_demands_nothing_gets_the_text_of_a_tool_turn_too() -> None:
+    house = Tongues()
+    said = await first_turn(house, "ollama")
+    await second_turn(house, "ollama", naive(said))
+    assert said.reasoning in str(house.body())
+    await house.aclose()
+
+
+@in_virtual_time
 @pytest.mark.parametrize("provider", ["openrouter", "openai-responses", "gemini-interactions"])
 async def test_a_demanding_provider_does_refuse_what_was_not_kept(provider: str) -> None:
     house = Tongues()

@@ -325,6 +325,8 @@ OLLAMA = ProviderProfile(
             "high": {"think": True},
             "max": {"think": True},
         },
+        # Its templates put the thinking of a tool turn back where they find it.
+        replay="text",
         # An answer that has begun is not thought about anew.
         prefix=PrefixStyle(body={"think": False}),
     ),
