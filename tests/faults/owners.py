@@ -10,11 +10,11 @@ from tests.faults.bed import Bed
 from tests.faults.card import ANYTHING, Check, Row, Seen, Side, required
 
 # The organisation's limit; each of its keys is configured as if it had one of its own.
-RATE, BURST = 20, 20
+RATE, BURST = 8, 10
 KEYS = ("openai-1", "openai-2")
-CALLERS = 24
+CALLERS = 12
 # How long is asked, and from when on the keys are to be known as one, seconds.
-ASKED_S, KNOWN_S = 7.0, 3.0
+ASKED_S, KNOWN_S = 8.0, 3.0
 # What a machine under load may move a request, in requests.
 JITTER = 4
 WELL_USED = 0.90
