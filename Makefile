@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo proto bench sim limits card fuzz lock clean
+.PHONY: help setup check test demo proto bench sim limits card fuzz upstreams lock clean
 
 help: ## print this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ limits: setup ## the limits' figures, in about nine minutes; ARGS="--write" or p
 
 card: setup ## run the failure card and write docs/failure-card.md
 	$(BIN)/python -m tests.faults --write
+
+upstreams: setup ## real servers as upstreams: LiteLLM, Portkey, llama.cpp (two minutes to install)
+	$(PYTHON) tests/upstreams/install.py
+	$(BIN)/python -m pytest tests/upstreams
 
 # The fuzzer has its own environment: nothing else needs it.
 FUZZERS ?= openai-chat openai-responses anthropic gemini gemini-interactions ollama typed-event
