@@ -25,5 +25,5 @@ def test_a_daemon_is_told_to_read_anew_and_to_end(home: Home) -> None:
     # The daemon may have seen the change before it was told of it.
     assert changed.code == 0
     assert refused.code == 2
-    assert "store: expected memory" in refused.err
+    assert "store.url: expected memory" in refused.err
     assert (drained.out, code) == ("0 requests finished, 0 ended with an error\n", 0)

@@ -44,7 +44,7 @@ async def test_a_daemon_that_does_not_start_is_told_with_its_last_words(
         async with running(folder, real=False):
             pass
 
-    assert any("store: expected memory" in line for line in caught.value.lines)
+    assert any("store.url: expected memory" in line for line in caught.value.lines)
 
 
 async def test_a_provider_that_does_not_start_is_told_with_its_last_words(
