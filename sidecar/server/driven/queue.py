@@ -30,7 +30,7 @@ LOOK_AGAIN_S: Final = 0.02
 # The same where nobody expects anything: silent calls.
 PATROL_S: Final = 0.5
 # In traffic sockets are looked for only every so many times: unwatched ones are served anyway.
-_LOOK_FOR_SOCKETS: Final = 10
+_LOOK_FOR_SOCKETS: Final = 50
 # A thread of gRPC's tells of a deadline about a millisecond after it has passed, seconds.
 _TOLD_S: Final = 0.002
 # A socket that stays readable is served so often before the rest of the daemon has its turn.
