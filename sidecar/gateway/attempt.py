@@ -109,7 +109,7 @@ async def run(
         raise
     else:
         flight.completed()
-    await parts.recollections.keep(session, lease.line)
+    await parts.recollections.keep(session, lease)
 
 
 def deadline_passed(session: Session) -> RequestFailed:
@@ -272,7 +272,7 @@ class _Flight:
         line, plan = self._lease.line, self._plan
         if self._budget is not None:
             self._budget.check(0, 0)
-        completion = await self._parts.recollections.restore(self._completion(), line)
+        completion = await self._parts.recollections.restore(self._completion(), self._lease)
         http = line.dialect.encode(
             completion,
             line.profile,

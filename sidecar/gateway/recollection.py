@@ -21,6 +21,10 @@ from sidecar.providers.profiles import TargetProfile
 # Dialects whose answers carry opaque state (signatures, encrypted items) that has to go back.
 SIGNED = frozenset({"anthropic", "gemini", "gemini-interactions", "openai-responses"})
 
+# Of these, the ones whose encrypted items belong to the organisation that made them: OpenAI answers
+# another one's with 400, invalid_encrypted_content.
+SEALED = frozenset({"openai-responses"})
+
 # Of a long history so many assistant turns are completed, the latest: none before them belongs to a
 # tool turn that still runs (our choice).
 MOST_TURNS = 64
@@ -35,12 +39,14 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 class Owner(msgspec.Struct, frozen=True, array_like=True):
     """Who may see what was kept: one caller, and the target that made it. `provider` is its name
-    in the configuration, `model` the name on the wire."""
+    in the configuration, `model` the name on the wire. `account` is set where no other account of
+    the provider can open what was kept."""
 
     caller: str
     dialect: str
     provider: str
     model: str
+    account: str = ""
 
 
 class Lookup(msgspec.Struct, frozen=True):

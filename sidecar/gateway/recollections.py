@@ -11,7 +11,7 @@ from sidecar.core.clock import Clock
 from sidecar.core.request import Completion
 from sidecar.failover.session import Session
 from sidecar.gateway import recollection
-from sidecar.gateway.line import Line
+from sidecar.gateway.lease import Lease
 from sidecar.gateway.recollection import Kept, Owner
 
 
@@ -40,29 +40,31 @@ class Recollections:
         """What is kept now by this daemon, in bytes."""
         return self._total
 
-    async def keep(self, session: Session, line: Line) -> None:
-        """Remember the stream that `line` has just brought to its end, if any of it must go back.
+    async def keep(self, session: Session, lease: Lease) -> None:
+        """Remember the stream that `lease` has just brought to its end, if any of it must go back.
 
         Nothing is awaited where there is nothing to keep.
         """
-        kept = recollection.worth_keeping(session.transcript, session.attempts, line.profile)
+        profile = lease.line.profile
+        kept = recollection.worth_keeping(session.transcript, session.attempts, profile)
         if kept is None:
             return
         data = msgspec.msgpack.encode(kept)
         if len(data) > self._policy.most_turn_bytes:
             return
         completion = session.request.completion
-        owner = _owner(completion, line)
+        owner = _owner(completion, lease)
         key = recollection.key_of_answer(owner, completion.messages, session.transcript)
         await self._cache.set(key, data, self._policy.keep_s)
         for old in self._make_room(key, len(data)):
             await self._cache.delete(old)
 
-    async def restore(self, completion: Completion, line: Line) -> Completion:
+    async def restore(self, completion: Completion, lease: Lease) -> Completion:
         """`completion` with the reasoning put back that its caller left out."""
-        if not recollection.replays(line.profile):
+        profile = lease.line.profile
+        if not recollection.replays(profile):
             return completion
-        wanted = recollection.lookups(_owner(completion, line), completion.messages)
+        wanted = recollection.lookups(_owner(completion, lease), completion.messages)
         if not wanted:
             return completion
         data = await self._cache.get_many([lookup.key for lookup in wanted])
@@ -70,7 +72,7 @@ class Recollections:
         found = {lookup.place: kept for lookup, raw in pairs if (kept := _decoded(raw)) is not None}
         if not found:
             return completion
-        messages = recollection.restored(completion.messages, found, line.profile)
+        messages = recollection.restored(completion.messages, found, profile)
         return msgspec.structs.replace(completion, messages=messages)
 
     def _make_room(self, key: str, size: int) -> list[str]:
@@ -93,10 +95,11 @@ class Recollections:
         self._total -= size
 
 
-def _owner(completion: Completion, line: Line) -> Owner:
-    profile = line.profile
-    dialect, model = profile.provider.dialect, profile.upstream_model
-    return Owner(completion.caller, dialect, line.target.provider, model)
+def _owner(completion: Completion, lease: Lease) -> Owner:
+    profile, dialect = lease.line.profile, lease.line.profile.provider.dialect
+    account = lease.key.account if dialect in recollection.SEALED else ""
+    provider = lease.line.target.provider
+    return Owner(completion.caller, dialect, provider, profile.upstream_model, account)
 
 
 def _decoded(data: bytes | None) -> Kept | None:

@@ -13,6 +13,8 @@ from sidecar.core.failure import RequestFailed
 from sidecar.core.request import Message, ReasoningOptions, Role, Text
 from sidecar.core.transcript import Transcript
 from sidecar.gateway.recollections import RecollectionPolicy, Recollections
+from sidecar.keys.ring import Key
+from sidecar.keys.secret import Secret
 from sidecar.testing.virtual import in_virtual_time
 from tests.gateway.house import completed
 from tests.gateway.tongues import ASKED, TOOL, Tongues, faithful, naive, results, told
@@ -235,4 +237,25 @@ async def test_a_plain_answer_is_not_kept_at_all() -> None:
     house = Tongues()
     await house.ask("deepseek/fake-reasoner-5-5")
     assert recollections(house).total_bytes == 0
+    await house.aclose()
+
+
+@in_virtual_time
+async def test_another_account_gets_back_what_it_can_read() -> None:
+    house = Tongues()
+    said = await first_turn(house, "anthropic")
+    house.engine.ring.replace([Key("anthropic", "another", "k", Secret("sk-k"))])
+    await second_turn(house, "anthropic", naive(said))
+    assert "fake-seal-" in str(house.body())
+    await house.aclose()
+
+
+@in_virtual_time
+async def test_another_account_gets_nothing_that_only_its_maker_can_open() -> None:
+    house = Tongues()
+    said = await first_turn(house, "openai-responses")
+    house.engine.ring.replace([Key("openai-responses", "another", "k", Secret("sk-k"))])
+    with pytest.raises(RequestFailed, match="reasoning"):
+        await second_turn(house, "openai-responses", naive(said))
+    assert "fake-seal-" not in str(house.body())
     await house.aclose()
