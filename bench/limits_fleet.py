@@ -152,9 +152,11 @@ class Worker:
         await asyncio.sleep(max(at - self.clock.now(), 0.0))
 
 
-async def work(url: str, number: int, rate: float | None, start: float, seconds: float) -> None:
+async def work(url: str, number: int, rate: float | None, seconds: float) -> None:
+    """Says that it is there, is told when to begin, and says what it did."""
     worker = Worker(url, number, rate)
-    await worker.run(start, seconds)
+    print("ready", flush=True)
+    await worker.run(float(sys.stdin.readline()), seconds)
     print(
         json.dumps(
             {
@@ -235,21 +237,34 @@ class Bench:
         """Eight workers through one scene."""
         self.flush()
         rate = None if scene.load is None else scene.load * RATE / PODS
-        start = time.time() + 3.0
         workers = [
             subprocess.Popen(
                 [sys.executable, "-m", "bench.limits_fleet", "worker", self.url, str(n), str(rate),
-                 str(start), str(scene.seconds)],
-                stdout=subprocess.PIPE,
+                 str(scene.seconds)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             )
             for n in range(PODS)
         ]  # fmt: skip
+        start = together(workers)
         for after, event in scene.events:
             time.sleep(max(start + after - time.time(), 0.0))
             event(self)
         told = [json.loads(worker.communicate()[0]) for worker in workers]
         span = scene.span or (0.0, scene.seconds)
         return outcome(told, scene.seconds, [start - EPOCH_S + at for at in span])
+
+
+def together(workers: Sequence[subprocess.Popen[bytes]]) -> float:
+    """Wait for all of them and tell them when to begin: half a second from now."""
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+    start = time.time() + 0.5
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write(f"{start}\n".encode())
+        worker.stdin.flush()
+    return start
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -369,9 +384,9 @@ def figures(names: Sequence[str] = ()) -> Iterable[Figure]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
-        at, number, rate, start, length = sys.argv[2:]
+        at, number, rate, length = sys.argv[2:]
         paced = None if rate == "None" else float(rate)
-        asyncio.run(work(at, int(number), paced, float(start), float(length)))
+        asyncio.run(work(at, int(number), paced, float(length)))
     else:
         for figure in figures(sys.argv[1:]):
             show([figure])
