@@ -13,7 +13,7 @@ import msgspec
 from sidecar.app import secrets
 from sidecar.app.engine import Engine
 from sidecar.app.gauges import gauges
-from sidecar.app.prices import PriceDesk, price_book
+from sidecar.app.prices import PriceDesk, price_book, refreshed
 from sidecar.app.sights import StoreWatch, export_sight, ledger_sight
 from sidecar.app.source import Source
 from sidecar.app.stores import board_for, cache_for, password_of, spend_for, store_for
@@ -27,6 +27,7 @@ from sidecar.core.clock import LoopClock, system_now
 from sidecar.core.money import Price
 from sidecar.gateway.line import Line
 from sidecar.ledger.ledger import Ledger
+from sidecar.ledger.price_file import installed_version
 from sidecar.ledger.query import UsageQuery, UsageReport
 from sidecar.server.access import Access
 from sidecar.server.beside import ExportSight, LedgerSight, StoreSight
@@ -60,6 +61,7 @@ class Daemon:
         self._redactor = redactor
         self._stopping = asyncio.Event()
         self._draining: asyncio.Task[tuple[int, int]] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
         self.state = "starting"
         self._clock = LoopClock(asyncio.get_running_loop(), fine=system_now)
         self.started_ns = self._clock.wall_ns()
@@ -166,10 +168,17 @@ class Daemon:
             self._tell_found()
             self._telemetry.start()
             self._ledger.start_pruning()
+            self._refreshing = asyncio.create_task(self._refresh_prices(), name="refresh prices")
             async with Watch(self._source, self._watched, self._reload_and_tell):
                 await self._stopping.wait()
         finally:
             await self._end()
+
+    async def _refresh_prices(self) -> None:
+        """Whoever installed a newer price library gets its prices, soon after the start."""
+        installed = await asyncio.to_thread(installed_version)
+        if await refreshed(self._resolved, installed):
+            self._prices.book = await asyncio.to_thread(price_book, self._resolved)
 
     def _tell_found(self) -> None:
         """Whoever wrote no configuration is told what was made of the environment."""
@@ -213,6 +222,9 @@ class Daemon:
 
     async def _end(self) -> None:
         """Whatever happened: everything settled, written and closed."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
         await self._listener.stop(0.2)
         await self.engine.aclose()
         await self._ledger.aclose()

@@ -29,6 +29,7 @@ def gauges(daemon: Daemon) -> Gauges:
                 key.account,
                 key.alias,
                 _state(engine.ring.standing(key, line.target.model, now).ready_at > now),
+                line.target.model,
             )
             for line in daemon.lines()
             for key in engine.ring.keys(line.target.provider)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -23,6 +24,25 @@ def price_book(resolved: Resolved) -> PriceBook:
     table = price_file.load(folder, price_file.installed_version())
     bases = {name: p.profile.base_url for name, p in resolved.providers.items()}
     return PriceBook(bases, table, price_rules.rules(resolved.config))
+
+
+async def refreshed(resolved: Resolved, installed: str) -> bool:
+    """Make the table of the installed price library, if ours is of another version and there is a
+    folder to keep it in. True if there is one now; then `price_book` reads it."""
+    path = resolved.config.ledger.path
+    if not path:
+        return False
+    folder = Path(path).parent
+    table = await asyncio.to_thread(price_file.load, folder, installed)
+    if not price_file.stale(table, installed):
+        return False
+    try:
+        made = await price_file.refresh(folder, installed)
+    except OSError as error:
+        log.warning("the prices stay those of %s: %s", table.version, error)
+        return False
+    log.info("prices are those of %s %s now", price_file.LIBRARY, made.version)
+    return not price_file.stale(made, installed)
 
 
 class PriceDesk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -23,6 +24,8 @@ from sidecar.telemetry.trace import Output, RequestTrace
 
 # Waits below this are the loop's own pace and get no span.
 WORTH_A_SPAN_S = 0.0005
+# Whoever sleeps until its backoff is over wakes so much later at most; more was another wait.
+PUNCTUAL_S = 0.005
 
 
 # An image in the prompt, as bytes of text with about as many tokens: providers count some hundred
@@ -119,6 +122,7 @@ class Gateway:
         """Wait for the turn and for the lease; the wait is told in span and timings."""
         clock, began_ns = self.parts.clock, self.parts.clock.wall_ns()
         began = clock.now()
+        backoff_s = _backoff_s(session, began)
         try:
             if session.failures:
                 # Whoever has had its turn does not queue again, nor does anybody queue behind it:
@@ -129,7 +133,7 @@ class Gateway:
             session.stamps.queued_s += clock.now() - began
             if clock.now() - began >= WORTH_A_SPAN_S:
                 why = session.failures[-1][1].cause.value if session.failures else "turn"
-                trace.queued(began_ns, clock.wall_ns(), why)
+                _tell_wait(trace, why, began_ns, backoff_s, clock.wall_ns())
 
     async def _first_lease(self, session: Session, world: World, want: Want) -> Lease:
         """Wait for the turn, then as the head of the route for the lease."""
@@ -167,6 +171,23 @@ class Gateway:
             output=_output(session),
             now_ns=now_ns,
         )
+
+
+def _backoff_s(session: Session, now: float) -> float:
+    """How long the request keeps away of its own accord, after a failure, before it asks again."""
+    ranks = range(len(session.route.targets))
+    soonest = min((session.ready_at(rank, now) for rank in ranks), default=now)
+    return soonest - now if math.isfinite(soonest) else 0.0
+
+
+def _tell_wait(trace: RequestTrace, why: str, began_ns: int, backoff_s: float, now_ns: int) -> None:
+    """The backoff is one span, what was waited for after it another."""
+    turned_ns = min(began_ns + round(backoff_s * 1e9), now_ns)
+    if backoff_s >= WORTH_A_SPAN_S:
+        trace.backoff(began_ns, turned_ns, why)
+    worth_s = PUNCTUAL_S if backoff_s else WORTH_A_SPAN_S
+    if now_ns - turned_ns >= worth_s * 1e9:
+        trace.queued(turned_ns, now_ns, why)
 
 
 def input_bytes(completion: Completion) -> int:

@@ -86,6 +86,14 @@ class Settlement:
             server_port=line.port,
             now_ns=self._began_ns,
         )
+        self._tell_choice()
+
+    def _tell_choice(self) -> None:
+        """How many keys there were for it, and how many of them rested."""
+        ring, line = self._parts.ring, self._lease.line
+        keys, now, model = ring.keys(line.target.provider), self._began, line.target.model
+        resting = sum(ring.standing(key, model, now).ready_at > now for key in keys)
+        self._trace.chosen(candidates=len(keys), cooling=resting)
 
     # -- while it runs -----------------------------------------------------------------------
 
@@ -109,6 +117,10 @@ class Settlement:
         if dropped:
             name = self._lease.line.target.name
             log.debug("%s: not sent as asked to %s: %s", self._about, name, ", ".join(dropped))
+
+    def called(self, url: str) -> None:
+        """The address that is going to be asked."""
+        self._trace.called(url)
 
     def responded(self, status: int, headers: Mapping[str, str]) -> None:
         """Response headers are here."""

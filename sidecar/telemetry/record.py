@@ -104,8 +104,9 @@ class AttemptTrace(msgspec.Struct, kw_only=True, eq=False):
         """Goes with `traceparent`; the caller's, unchanged."""
         return self.context.trace_state
 
-    def chosen(self, *, candidates: int, cooling: int = 0, exhausted: int = 0) -> None:
-        """How the key was chosen: how many there were, how many were passed over and why."""
+    def chosen(self, *, candidates: int, cooling: int = 0, exhausted: int | None = None) -> None:
+        """How the key was chosen: how many there were, how many were passed over and why; what
+        nobody counted is None."""
         self.candidates = candidates
         self.cooling = cooling
         self.exhausted = exhausted

@@ -156,7 +156,6 @@ def test_a_failed_attempt_tells_its_reason_and_its_key() -> None:
         "headway.key.alias": "a1",
         "headway.key.candidates": 3,
         "headway.key.rejected.cooling": 1,
-        "headway.key.rejected.exhausted": 0,
         "headway.cost.nano_usd": 0,
         "error.type": "429",
     }
