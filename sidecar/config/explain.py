@@ -49,6 +49,8 @@ UNITS = {
     Dimension.INPUT_TOKENS: "input tokens",
     Dimension.OUTPUT_TOKENS: "output tokens",
 }
+# A second, a minute, an hour, a day.
+WINDOWS_S = (1.0, 60.0, 3600.0, 86_400.0)
 CLASSES = {"reasoning": "for requests that reason", "plain": "for requests that do not reason"}
 
 
@@ -184,7 +186,14 @@ def _limit(provider: str, account: ResolvedAccount, limit: ResolvedLimit) -> Poi
     unit, window = UNITS[limit.dimension], _span(limit.per_s)
     unit = unit.removesuffix("s") if limit.limit == 1 else unit
     text = f"{limit.limit:,} {unit} per {window}, burst {limit.burst:,}{_scope(account, limit)}"
-    return Point(text, (_effect(limit, bucket, window),))
+    return Point(text, (_effect(limit, bucket, window), Point(_windows(bucket))))
+
+
+def _windows(bucket: Bucket) -> str:
+    """The most that any window of some usual lengths sees."""
+    others = (length_s for length_s in WINDOWS_S if length_s != bucket.per_s)
+    most = (f"{admitted_within(bucket, at_s):,} in any {_span(at_s)}" for at_s in others)
+    return f"at most {', '.join(most)}"
 
 
 def _effect(limit: ResolvedLimit, bucket: Bucket, window: str) -> Point:

@@ -85,25 +85,3 @@ def handler(stream: TextIO, style: str, redactor: Redactor) -> logging.Handler:
     made = logging.StreamHandler(stream)
     made.setFormatter(FORMATTERS[style](redactor))
     return made
-
-
-class OncePer:
-    """Says whether a message is due again, so that a flood is one line an interval."""
-
-    __slots__ = ("_interval_s", "_limit", "_seen")
-
-    def __init__(self, interval_s: float, limit: int = 1000) -> None:
-        self._interval_s = interval_s
-        self._limit = limit
-        self._seen: dict[str, tuple[float, int]] = {}
-
-    def due(self, key: str, now: float) -> int | None:
-        """How many were held back since the last one if `key` is due at `now`, else None."""
-        last, held = self._seen.get(key, (float("-inf"), 0))
-        if now - last < self._interval_s:
-            self._seen[key] = (last, held + 1)
-            return None
-        if len(self._seen) >= self._limit:
-            self._seen.clear()
-        self._seen[key] = (now, 0)
-        return held

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.telemetry.log import MASK, OncePer, Redactor, handler
+from sidecar.telemetry.log import MASK, Redactor, handler
 
 from .making import calm
 
@@ -122,25 +122,3 @@ def test_a_lone_surrogate_does_not_fail_a_line(logged: Logged) -> None:
     logged.log.info("model %s", "x\ud800")
 
     assert logged.line["message"] == "model x?"
-
-
-def test_a_message_is_due_once_an_interval_and_tells_what_was_held_back() -> None:
-    once = OncePer(60.0)
-
-    assert once.due("a", 0.0) == 0
-    assert [once.due("a", at) for at in (1.0, 2.0, 59.9)] == [None, None, None]
-    assert once.due("a", 60.0) == 3
-
-
-def test_messages_are_due_apart_from_each_other() -> None:
-    once = OncePer(60.0)
-
-    assert (once.due("a", 0.0), once.due("b", 1.0)) == (0, 0)
-
-
-def test_what_is_remembered_of_messages_is_bounded() -> None:
-    once = OncePer(60.0, limit=10)
-    for number in range(100):
-        once.due(str(number), 0.0)
-
-    assert len(once._seen) <= 10
