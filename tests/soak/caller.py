@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 
 from headway import AsyncClient, HeadwayError
@@ -70,4 +69,3 @@ async def read_somehow(first: AsyncClient, other: AsyncClient, held: Held) -> No
             held.errors.append(f"{error.reason or error.code}: {error}")
             held.comebacks += 1
             client = other
-            await asyncio.sleep(0.05)

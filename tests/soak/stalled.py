@@ -13,11 +13,13 @@ from tests.soak.caller import QUESTION, ROUTE
 from tests.soak.load import MIB, house
 from tests.support.daemon import Daemon
 
-# As fast as the provider can, and longer than all buffers on the way.
-TARGET = "deepseek/fake-40000+ms-0+style-long"
+# Faster than it is read, and longer than all buffers on the way.
+TARGET = "deepseek/fake-100000+ms-1+style-long"
 # Memory has settled once it has not grown by more than this between two looks.
 STILL_BYTES = MIB
 LOOK_S = 5.0
+# It is looked at no longer than this: a slow machine fills the buffers slowly.
+MOST_LOOKS = 36
 
 
 @dataclass(slots=True)
@@ -54,17 +56,22 @@ async def run(folder: Path, readers: int) -> Figures:
             await anext(stream)
         held = await _settled(daemon)
         brisk_s = await _brisk(client)
-        return Figures(readers, before, held, _sent(provider), brisk_s)
+        figures = Figures(readers, before, held, _sent(provider), brisk_s)
+        for stream in stalled:
+            stream.close()
+        return figures
 
 
 async def _settled(daemon: Daemon) -> int:
     """The most it came to, once it grows no more."""
     most, still = daemon.rss_bytes, 0
-    while still < 3:
+    for _ in range(MOST_LOOKS):
         await asyncio.sleep(LOOK_S)
         now = daemon.rss_bytes
         still = still + 1 if now <= most + STILL_BYTES else 0
         most = max(most, now)
+        if still == 3:
+            break
     return most
 
 
