@@ -9,7 +9,7 @@ never replaced.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -94,13 +94,23 @@ def of_one_hand(attempts: list[AttemptSummary]) -> bool:
 def key_of_answer(owner: Owner, before: tuple[Message, ...], said: Transcript) -> str:
     """The name for the answer that was just given to the conversation `before`."""
     calls = said.tool_calls
-    context = _turn(before[-1]) if calls and before else _conversation(before)
+    context = _near(before) if calls else _contexts(before, {len(before)})[len(before)]
     return _key(owner, context, calls, said.answer)
 
 
 def lookups(owner: Owner, messages: tuple[Message, ...]) -> list[Lookup]:
     """The assistant turns of a history that came back without a signature, and their names."""
-    return list(_lookups(owner, messages))[-MOST_TURNS:]
+    wanted = [place for place, message in enumerate(messages) if _incomplete(message)][-MOST_TURNS:]
+    answers = {place for place in wanted if not messages[place].tool_calls}
+    contexts = _contexts(messages, answers)
+    found = []
+    for place in wanted:
+        message = messages[place]
+        context = (
+            contexts[place] if place in answers else _near(messages[max(place - 1, 0) : place])
+        )
+        found.append(Lookup(place, _key(owner, context, message.tool_calls, message.text)))
+    return found
 
 
 def restored(
@@ -124,16 +134,26 @@ def _restored(message: Message, kept: Kept, text: bool) -> Message:
     return msgspec.structs.replace(message, reasoning=reasoning, signature=kept.signature)
 
 
-def _lookups(owner: Owner, messages: tuple[Message, ...]) -> Iterator[Lookup]:
-    context = _hash()
-    for place, message in enumerate(messages):
-        if message.role is Role.ASSISTANT and not message.signature:
-            if message.tool_calls:
-                near = _turn(messages[place - 1]) if place else b""
-                yield Lookup(place, _key(owner, near, message.tool_calls, ""))
-            elif message.text:
-                yield Lookup(place, _key(owner, context.digest(), (), message.text))
+def _incomplete(message: Message) -> bool:
+    said = message.tool_calls or message.text
+    return message.role is Role.ASSISTANT and not message.signature and bool(said)
+
+
+def _contexts(messages: tuple[Message, ...], places: set[int]) -> dict[int, bytes]:
+    """What each of `places` names its conversation by: everything said before it."""
+    contexts, context = {}, hashlib.blake2b(digest_size=20)
+    last = max(places, default=0)
+    for place, message in enumerate(messages[:last]):
+        if place in places:
+            contexts[place] = context.digest()
         context.update(_turn(message))
+    contexts[last] = context.digest()
+    return contexts
+
+
+def _near(before: tuple[Message, ...]) -> bytes:
+    """What a tool turn names its place by: the turn right before it."""
+    return _turn(before[-1]) if before else b""
 
 
 def _key(owner: Owner, context: bytes, calls: tuple[ToolUse, ...], answer: str) -> str:
@@ -155,23 +175,12 @@ def _canonical(arguments: str) -> bytes:
         return arguments.encode("utf-8", "replace")
 
 
-def _conversation(messages: tuple[Message, ...]) -> bytes:
-    context = _hash()
-    for message in messages:
-        context.update(_turn(message))
-    return context.digest()
-
-
 def _turn(message: Message) -> bytes:
     """A turn by what every client sends back of it: neither reasoning nor signature."""
     calls = [(call.id, call.name, _canonical(call.arguments)) for call in message.tool_calls]
     parts = message.text.strip() if message.role is Role.ASSISTANT else message.content
     told = _encode((message.role.value, parts, calls, message.tool_call_id))
     return hashlib.blake2b(told, digest_size=20).digest()
-
-
-def _hash() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=20)
 
 
 _encode = msgspec.msgpack.Encoder().encode
