@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo proto bench sim limits card fuzz upstreams lock clean
+.PHONY: help setup check test demo proto bench sim soak limits card fuzz upstreams lock clean
 
 help: ## print this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,8 +34,12 @@ proto: setup ## lint the API and generate the stubs
 bench: setup ## measure the promises of speed and size (needs Go)
 	$(BIN)/python bench/run.py $(ARGS)
 
-sim: setup ## simulate a world with faults: SEED=7 or SEEDS=1000
-	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),) $(if $(SEEDS),--seeds $(SEEDS),)
+sim: setup ## simulate worlds with faults: SEED=7, SEEDS=1000 or REQUESTS=100000
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),) $(if $(SEEDS),--seeds $(SEEDS),) \
+	  $(if $(REQUESTS),--requests $(REQUESTS),)
+
+soak: setup ## an hour of 200 streams; RUN=kills, stalled or recovery for the others
+	$(BIN)/python -m tests.soak $(or $(RUN),streams) $(ARGS)
 
 limits: setup ## the limits' figures, in about nine minutes; ARGS="--write" or parts
 	$(BIN)/python -m bench.limits_all $(ARGS)
