@@ -112,7 +112,9 @@ class Watchdog:
         if self._verdict is None or self._task is None:
             return
         others = self._task.uncancel()
-        if kind is asyncio.CancelledError and others == 0:
+        # While the caller does not read, it is the caller's frame that is cancelled, and we are
+        # closed on its way out: what ends it is the verdict all the same.
+        if kind in (asyncio.CancelledError, GeneratorExit) and others == 0:
             raise self._verdict from error
 
     def _arm(self) -> None:
@@ -129,6 +131,9 @@ class Watchdog:
             self._arm()
             return
         self._handle = None
+        if self._stage is Stage.PAUSED and not self._end_is_deadline:
+            self._armed_for = math.inf  # not the caller's to pay for: looked at when it has read
+            return
         self._armed_for = -math.inf  # nothing is armed again after the verdict
         self._verdict = self._judge(now)
         if self._task is not None:

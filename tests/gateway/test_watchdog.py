@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from itertools import repeat
 
+import msgspec
 import pytest
 
 from sidecar.core.failure import Cause
@@ -198,3 +200,35 @@ async def test_in_the_moment_of_the_deadline_nothing_begins_any_more() -> None:
         async with Watchdog(PHASES, now()):
             began = True
     assert not began
+
+
+async def paused(phases: Phases, deadline: float) -> AsyncGenerator[str, None]:
+    """Hands on one thing, and is then read no more for a while."""
+    async with Watchdog(phases, deadline) as watchdog:
+        watchdog.enter(Stage.PAUSED)
+        yield "read me"
+        watchdog.enter(Stage.ANSWER)
+        await asyncio.sleep(1.0)
+
+
+async def read_after(seconds: float, phases: Phases, deadline: float) -> None:
+    async with aclosing(paused(phases, deadline)) as things:
+        async for _ in things:
+            await asyncio.sleep(seconds)
+
+
+@in_virtual_time
+async def test_a_deadline_while_the_caller_does_not_read_is_told_as_one() -> None:
+    with pytest.raises(DeadlinePassed):
+        await read_after(100.0, PHASES, now() + 3.0)
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+
+
+@in_virtual_time
+async def test_the_total_of_an_attempt_never_cancels_a_caller_that_does_not_read() -> None:
+    phases = msgspec.structs.replace(PHASES, total_s=2.0)
+    with pytest.raises(TimeUp) as caught:
+        await read_after(50.0, phases, FOREVER)
+    assert now() >= 50.0
+    assert caught.value.failure is not None
+    assert caught.value.failure.cause is Cause.TIMEOUT_TOTAL
