@@ -163,6 +163,7 @@ class ControlDoor:
             else control_pb2.REASONING_SUPPORT_NEVER,
             resume=RESUMES[target.resume],
             context_tokens=target.context_tokens or 0,
+            max_output_tokens=line.profile.profile.max_output_tokens or 0,
             price=_price(self._operator.price(line)),
         )
 
@@ -173,6 +174,8 @@ def _capabilities(line: Line) -> list[control_pb2.Capability.ValueType]:
         out.append(control_pb2.CAPABILITY_TOOLS)
     if line.target.images:
         out.append(control_pb2.CAPABILITY_IMAGES)
+    if line.profile.quirks.schema:
+        out.append(control_pb2.CAPABILITY_JSON_SCHEMA)
     return out
 
 

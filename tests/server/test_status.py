@@ -121,6 +121,10 @@ async def test_models_lists_routes_and_their_targets_with_prices(
     assert targets[LIMITED].resume == control_pb2.RESUME_SUPPORT_PREFIX
     assert targets[DOWN].resume == control_pb2.RESUME_SUPPORT_NONE
     assert targets[DOWN].dialect == "openai-chat"
+    # DeepSeek's own figure; it takes a JSON object but no schema. Of the other nothing is known.
+    assert (targets[LIMITED].max_output_tokens, targets[DOWN].max_output_tokens) == (384_000, 0)
+    assert control_pb2.CAPABILITY_JSON_SCHEMA not in targets[LIMITED].capabilities
+    assert control_pb2.CAPABILITY_JSON_SCHEMA in targets[DOWN].capabilities
     price = targets[LIMITED].price
     assert price.input_nano_usd_per_million == 150_000_000
     assert price.output_nano_usd_per_million == 600_000_000
