@@ -232,8 +232,8 @@ class Board:
             self._tell_again(now)
         if whole is not None:
             self.pods = pods
-            self._read_at = now + self._read_s
             if not stranger and not forgot:
+                self._read_at = now + self._read_s
                 self._take_over(msgspec.msgpack.decode(whole), float(at_ms), now)
 
     def _salted(

@@ -7,14 +7,18 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
-import redis.asyncio
 
 from sidecar.core.clock import LoopClock
 from sidecar.limits.board import Board, Name, Note
 from sidecar.limits.board_redis import RedisWire
+from sidecar.limits.redis import client_of
 from tests.limits.servers import Server
+from tests.support.topologies import Watched, cluster, sentinel
+
+__all__ = ["cluster", "sentinel"]
 
 KEY = ("deepseek", "key", "one")
 HOUR_S = 3600.0
@@ -35,14 +39,18 @@ class PlainNames:
         return tuple(note_id.split("/")[1:])
 
 
+async def connected(connection: Any) -> None:
+    await connection.on_connect()
+
+
 class Pod:
     """One pod's board, and everything it heard."""
 
-    def __init__(self, server: Server, prefix: str, number: int, read_s: float) -> None:
+    def __init__(self, url: str, prefix: str, number: int, read_s: float) -> None:
         self.prefix = prefix
         self.loop = asyncio.get_running_loop()
         clock = LoopClock(self.loop)
-        client = redis.asyncio.Redis.from_url(server.url, socket_connect_timeout=0.1)
+        client: Any = client_of(url, connected)
         wire = RedisWire(client, prefix)
         self.board = Board(clock, wire, f"p{number}", random.Random(number), read_s=read_s)
         self.notes: dict[Name, Note] = {}
@@ -89,7 +97,7 @@ class Pod:
 @asynccontextmanager
 async def pods(server: Server, count: int, read_s: float = 5.0) -> AsyncIterator[list[Pod]]:
     prefix = f"test-{uuid.uuid4()}"
-    found = [Pod(server, prefix, number, read_s) for number in range(count)]
+    found = [Pod(server.url, prefix, number, read_s) for number in range(count)]
     try:
         for one in found:
             one.board.start(PlainNames, one)
@@ -172,12 +180,12 @@ async def test_who_still_rests_is_not_probed(server: Server) -> None:
 
 async def test_a_pod_that_starts_later_knows_what_rests(server: Server) -> None:
     prefix = f"test-{uuid.uuid4()}"
-    one = Pod(server, prefix, 1, 5.0)
+    one = Pod(server.url, prefix, 1, 5.0)
     one.board.start(PlainNames, one)
     await one.ready()
     one.rest()
     await one.ready()
-    late = Pod(server, prefix, 2, 5.0)
+    late = Pod(server.url, prefix, 2, 5.0)
     late.board.start(PlainNames, late)
     await late.knows()
     await one.board.aclose()
@@ -191,7 +199,7 @@ async def test_a_board_that_lost_everything_is_told_again(own_server: Server) ->
         with own_server.client() as client:
             client.flushall()
         await two.until(lambda: two.losses > 0)
-        late = Pod(own_server, three.prefix, 9, 5.0)
+        late = Pod(own_server.url, three.prefix, 9, 5.0)
         late.board.start(PlainNames, late)
         await late.knows()
         await late.board.aclose()
@@ -204,7 +212,7 @@ async def test_without_the_board_nobody_waits_for_it(own_server: Server) -> None
         one.rest()
         own_server.start()
         await one.ready()
-        two = Pod(own_server, one.prefix, 2, 5.0)
+        two = Pod(own_server.url, one.prefix, 2, 5.0)
         two.board.start(PlainNames, two)
         await two.knows()
         await two.board.aclose()
@@ -215,3 +223,24 @@ async def test_the_living_pods_are_counted(server: Server) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while any(one.board.pods != 3 for one in found):
                 await found[0].ready()
+
+
+async def test_on_a_cluster_too_every_pod_hears(cluster: list[Server]) -> None:
+    url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in cluster)
+    await heard_at(url)
+
+
+async def test_behind_sentinel_too_every_pod_hears(sentinel: Watched) -> None:
+    await heard_at(sentinel.url)
+
+
+async def heard_at(url: str) -> None:
+    found = [Pod(url, f"test-{uuid.uuid4()}", number, 5.0) for number in (1,)]
+    found.append(Pod(url, found[0].prefix, 2, 5.0))
+    for one in found:
+        one.board.start(PlainNames, one)
+        await one.ready()
+    found[0].rest()
+    await found[1].knows()
+    for one in found:
+        await one.board.aclose()
