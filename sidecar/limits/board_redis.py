@@ -26,6 +26,8 @@ class Client(Protocol):
 
     def pubsub(self) -> Any: ...
 
+    async def initialize(self) -> Any: ...
+
     async def aclose(self) -> None: ...
 
 
@@ -48,9 +50,11 @@ class RedisWire:
     async def listen(self, ready: Callable[[], None], heard: Callable[[bytes], None]) -> None:
         news = self._client.pubsub()
         try:
+            # A client of a Cluster does not know where to subscribe before it has looked round.
+            await self._client.initialize()
             await news.subscribe(self._channel)
             await self._read(news, ready, heard)
-        except (RedisError, OSError, TimeoutError, RuntimeError) as error:
+        except (RedisError, OSError, TimeoutError, RuntimeError, LookupError) as error:
             raise StoreAway(type(error).__name__) from error
         finally:
             await news.aclose()
