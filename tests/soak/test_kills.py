@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,18 @@ TIMES = 10
 
 
 @pytest.fixture(scope="module")
-async def figures() -> AsyncIterator[kills.Figures]:
+def figures() -> Iterator[kills.Figures]:
     folder = Path(tempfile.mkdtemp(prefix="hw"))
-    yield await kills.run(folder, TIMES)
+    yield asyncio.run(kills.run(folder, TIMES))
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_ten_kills_cost_no_caller_a_word(figures: kills.Figures) -> None:
+def test_ten_kills_cost_no_caller_a_word(figures: kills.Figures) -> None:
     assert figures.kills == TIMES
     assert figures.came_back > TIMES
     assert figures.wrong == []
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_no_ledger_is_corrupt_and_no_finished_attempt_is_lost(figures: kills.Figures) -> None:
+def test_no_ledger_is_corrupt_and_no_finished_attempt_is_lost(figures: kills.Figures) -> None:
     assert figures.corrupt == []
     assert figures.lost_entries == []
