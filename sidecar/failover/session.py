@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
 
 import msgspec
 
@@ -38,6 +37,9 @@ from sidecar.failover.standing import Kept, Stamps, Standing
 # Backoff before the same target is asked again: this, doubled each time, times a random 0.5 to 1.
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 8.0
+# A target that fell silent or slow is asked again only after this, unless it is the only one: the
+# others may turn out to be out of reach, and then it is better than nothing.
+ASIDE_S = 5.0
 # A refused key does not count as a try (each is refused once); a 429 counts in this many tries for
 # each retry that is allowed (failure card, S02: at most six attempts in all with two retries).
 RATE_LIMIT_TRIES_PER_RETRY = 2
@@ -318,6 +320,7 @@ class Session:
         """Take note of a failed attempt and decide what its target may still be asked."""
         self.failures.append((plan.rank, failure))
         standing = self._standings[plan.rank]
+        standing.spoke = plan.begun
         if failure.cause is Cause.PREFIX_REFUSED and standing.takes_prefix:
             standing.takes_prefix = False
             return
@@ -328,16 +331,24 @@ class Session:
             Remedy.REFUSE: self._refuse,
         }[failure.verdict.remedy](standing, failure, now)
 
-    def _back_off(self, standing: Standing, failure: Failure, now: float) -> None:
+    def _back_off(
+        self, standing: Standing, failure: Failure, now: float, least_s: float = 0.0
+    ) -> None:
         standing.tries += 1
         standing.out = standing.tries > self.route.retries
-        own = min(BACKOFF_FIRST_S * 2.0 ** (standing.tries - 1), BACKOFF_LAST_S)
-        wait_s = own * (0.5 + 0.5 * self._rng.random())
-        told_s = failure.retry_after_s or 0.0
+        wait_s = max(self._backoff_s(standing), failure.retry_after_s or 0.0, least_s)
         # The largest of all that was told counts, also if a later failure told less.
-        standing.not_before = max(standing.not_before, now + max(wait_s, told_s))
+        standing.not_before = max(standing.not_before, now + wait_s)
         if not standing.out:
             standing.out = not self._may_retry(standing, now)
+
+    def _backoff_s(self, standing: Standing) -> float:
+        """A stream that was cut is taken up at once, the first time: its target was well enough to
+        speak, and somebody is reading. Storms are bounded by the retries' share of traffic."""
+        if standing.tries == 1 and standing.spoke:
+            return 0.0
+        own = min(BACKOFF_FIRST_S * 2.0 ** (standing.tries - 1), BACKOFF_LAST_S)
+        return own * (0.5 + 0.5 * self._rng.random())
 
     def _may_retry(self, standing: Standing, now: float) -> bool:
         """Would another try be in time, and is it within the target's share?"""
@@ -357,9 +368,9 @@ class Session:
             standing.out = standing.rate_limited > most
 
     def _set_aside(self, standing: Standing, failure: Failure, now: float) -> None:
-        alone = all(other.out for other in self._standings if other is not standing)
-        if alone and failure.cause in MAY_RECOVER:
-            self._back_off(standing, failure, now)
+        if failure.cause in MAY_RECOVER:
+            alone = all(other.out for other in self._standings if other is not standing)
+            self._back_off(standing, failure, now, 0.0 if alone else ASIDE_S)
         else:
             standing.out = True
 
@@ -381,12 +392,8 @@ class Session:
         return {
             **spent,
             "attempts": str(len(self.attempts)),
-            "targets": ",".join(_once(f"{a.provider}/{a.model}" for a in self.attempts)),
+            "targets": ",".join(dict.fromkeys(f"{a.provider}/{a.model}" for a in self.attempts)),
             "last_sequence": str(self.sequence),
             "delivered_reasoning_chars": str(len(self.transcript.reasoning)),
             "delivered_answer_chars": str(len(self.transcript.answer)),
         }
-
-
-def _once(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))

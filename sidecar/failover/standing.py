@@ -42,5 +42,7 @@ class Standing(msgspec.Struct, eq=False):
     not_before: float = -math.inf
     out: bool = False
     takes_prefix: bool = True
+    # Its last attempt had said something before it failed.
+    spoke: bool = False
     # A retry was granted and is not made yet.
     granted: bool = False

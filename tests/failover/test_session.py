@@ -22,7 +22,7 @@ from sidecar.core.money import Cost
 from sidecar.core.request import OnInterruption, Prefix
 from sidecar.core.target import Resume
 from sidecar.core.usage import Usage
-from sidecar.failover.session import BACKOFF_FIRST_S, BACKOFF_LAST_S, MAY_RECOVER
+from sidecar.failover.session import ASIDE_S, BACKOFF_FIRST_S, BACKOFF_LAST_S, MAY_RECOVER
 from tests.failover.making import (
     ALPHA,
     BETA,
@@ -220,16 +220,28 @@ def test_a_refused_key_is_no_try_of_the_target() -> None:
     assert not one.over
 
 
-MOVES = sorted((c for c in Cause), key=lambda c: c.value)
-MOVES = [c for c in MOVES if c in MAY_RECOVER or c in {Cause.MODEL_GONE, Cause.CONTEXT_LENGTH}]
-
-
-@pytest.mark.parametrize("cause", MOVES)
-def test_a_target_to_move_from_is_not_asked_again_while_there_are_others(cause: Cause) -> None:
+@pytest.mark.parametrize("cause", [Cause.MODEL_GONE, Cause.CONTEXT_LENGTH])
+def test_a_target_that_will_not_do_is_not_asked_again(cause: Cause) -> None:
     one = session()
     fail_once(one, cause)
     assert one.ready_at(0, 0.0) == math.inf
     assert not one.over
+
+
+@pytest.mark.parametrize("cause", sorted(MAY_RECOVER, key=lambda c: c.value))
+def test_a_target_that_fell_silent_stands_aside_for_the_others(cause: Cause) -> None:
+    one = session()
+    fail_once(one, cause, now=1.0)
+    assert one.ready_at(0, 1.0) == 1.0 + ASIDE_S
+    assert one.ready_at(1, 1.0) == 1.0
+
+
+def test_a_cut_stream_is_taken_up_at_once_but_only_the_first_time() -> None:
+    one = session(ALPHA)
+    cut(one)
+    assert one.ready_at(0, 0.0) == 0.0
+    cut(one)
+    assert one.ready_at(0, 0.0) > 0.0
 
 
 @pytest.mark.parametrize("cause", sorted(MAY_RECOVER, key=lambda c: c.value))
