@@ -38,6 +38,10 @@ class Starvation:
         last = min(bisect_left(self._times, end), len(self._times) - 1)
         return self._totals[last] - self._totals[first]
 
+    def worst_s(self, window_s: float) -> float:
+        """The most that was waited in any window of that length."""
+        return max((self.waited_s(at, at + window_s) for at in self._times), default=0.0)
+
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
