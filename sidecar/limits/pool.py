@@ -290,6 +290,11 @@ class Pool:
             self._beat_at = self._clock.now() + self._settings.beat_s
             pods = max(answer.pods, self._settings.replicas or 1)
             self.fleet = Fleet(pods, answer.rank)
+        elif answer.pods > self.fleet.pods:
+            # Newcomers get their share at once, should the store be lost now; a fall is believed
+            # only with a heartbeat, since an emptied store knows nobody. The place is asked anew.
+            self.fleet = Fleet(answer.pods)
+            self._beat_at = self._clock.now()
         self._nonces += ours
         if self._breaker.worked():
             self._back(answer.now)

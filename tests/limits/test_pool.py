@@ -170,6 +170,20 @@ def test_an_idle_pod_says_nothing(server: Server) -> None:
     alone(server, idle)
 
 
+def test_newcomers_are_counted_with_the_next_call(server: Server) -> None:
+    async def counted(fleet: Fleet) -> None:
+        for store in fleet.stores:
+            await store.take([KEY], Cost())
+        first = fleet.stores[0]
+        assert first._pools["p"].fleet.pods == 1
+        await first.take([KEY], Cost())
+        assert first._pools["p"].fleet.pods == 3
+        await asyncio.sleep(1.0)
+        assert first._pools["p"].fleet.rank >= 0
+
+    alone(server, counted, pods=3)
+
+
 def test_a_pod_that_holds_a_seat_is_counted_as_alive(server: Server) -> None:
     async def counted(fleet: Fleet) -> None:
         for store in fleet.stores:

@@ -111,7 +111,7 @@ end
 if doc.beat then
   heartbeat(now)
 end
-local count = doc.beat and redis.call('ZCOUNT', pods, now - ALIVE, '+inf') or 0
+local count = redis.call('ZCOUNT', pods, now - ALIVE, '+inf')
 local latest = write(states)
 if #gone > 0 then
   redis.call('HDEL', hash, unpack(gone))
