@@ -1,8 +1,9 @@
 """A share of traffic for retries, so that an outage is not multiplied. Pure.
 
 A count per request is no bound: with two retries each, a target that is down gets three times the
-traffic it could not bear. Per target, retries in any `WINDOW_S` seconds are at most a share of what
-was asked of it anew, and a few for those who ask seldom (as finagle and gRPC do it).
+traffic it could not bear. Per target, a retry is granted while those of the last `WINDOW_S` seconds
+are less than a share of what was asked of it anew in them, and a few for those who ask seldom (as
+finagle and gRPC do it).
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_a_retry_that_is_not_made_counts_for_nothing() -> None:
     st.floats(0.0, 1.0),
     st.floats(0.0, 5.0),
 )
-def test_no_window_holds_more_retries_than_its_share(
+def test_none_is_granted_beyond_the_share_of_its_window(
     steps: list[tuple[float, bool]], share: float, least: float
 ) -> None:
     budget, now = RetryBudget(RetryLimits(share, least)), 0.0
@@ -57,7 +57,16 @@ def test_no_window_holds_more_retries_than_its_share(
             asked.append(now)
         elif budget.take(now):
             retried.append(now)
-        # Seconds are counted whole, so what is counted together is this long, or a second less.
-        since = int(now) - WINDOW_S + 1
-        first_tries = sum(at >= since - 1 for at in asked)
-        assert sum(at >= since for at in retried) <= share * first_tries + least * WINDOW_S + 1e-6
+            # Judged as each is granted: later the first tries that earned it are out of the window.
+            # Seconds are counted whole, so what is counted together is this long, or a second less.
+            since = int(now) - WINDOW_S + 1
+            first_tries = sum(at >= since - 1 for at in asked)
+            allowed = share * first_tries + least * WINDOW_S
+            assert sum(at >= since for at in retried) <= allowed + 1e-6
+
+
+def test_a_retry_stays_counted_when_what_earned_it_is_forgotten() -> None:
+    budget = RetryBudget(RetryLimits(share=1.0, at_least_per_s=0.0))
+    budget.asked(0.0)
+    assert granted(budget, 2, 2.0) == 1
+    assert granted(budget, 1, 11.0) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -92,13 +93,19 @@ class Bed:
         """Ask, read to the end, whatever it is, and keep what was seen."""
         return await self.read(self.stream(route, **options), route)
 
-    async def read(self, stream: AsyncStream, route: str = "default") -> Call:
-        """Read a stream to its end, whatever it is, and keep what was seen."""
+    async def read(
+        self,
+        stream: AsyncStream,
+        route: str = "default",
+        told: Callable[[Event], None] = lambda event: None,
+    ) -> Call:
+        """Read a stream to its end, whatever it is; keep what was seen, `told` of each event."""
         loop = asyncio.get_running_loop()
         stamps: list[tuple[float, Event]] = []
 
         def stamp(event: Event) -> None:
             stamps.append((loop.time(), event))
+            told(event)
 
         began, error = loop.time(), None
         try:
