@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 import psutil
-from headway import AsyncClient
+from headway import AsyncClient, Event
 
 from sidecar.testing import Entry, written
 from tests.faults.bed import HANGS_AFTER_S, Bed
@@ -32,10 +33,15 @@ NARROW = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536))
 WATCHED_S, IDLE = 2.0, 0.10
 
 
-async def hang_up(bed: Bed, route: str, when: Awaitable[None]) -> None:
-    """Begin a call, and close it after `when`."""
+async def hang_up(
+    bed: Bed,
+    route: str,
+    when: Awaitable[object],
+    heard: Callable[[Event], None] = lambda event: None,
+) -> None:
+    """Begin a call of which each event is `heard`, and close it after `when`."""
     stream = bed.stream(route)
-    call = asyncio.create_task(bed.read(stream, route))
+    call = asyncio.create_task(bed.read(stream, route, heard))
     # The call goes out before anything is looked at.
     await asyncio.sleep(0)
     await when
@@ -55,8 +61,11 @@ async def four_hang_ups(bed: Bed) -> None:
     async with Starvation(bed.daemon.process.pid) as starved:
         # The provider tells of nothing before its headers, and the queue is not its business.
         await hang_up(bed, "headers", asyncio.sleep(0.4))
-        for route in ("reasoning", "answer", "backoff"):
-            await hang_up(bed, route, there(route))
+        for route in ("reasoning", "answer"):
+            # What the caller has, the daemon has counted.
+            word = asyncio.Event()
+            await hang_up(bed, route, word.wait(), partial(told, word))
+        await hang_up(bed, "backoff", there("backoff"))
         holder = asyncio.create_task(bed.stream("narrow").read())
         await there("narrow")
         await hang_up(bed, "narrow", asyncio.sleep(0.3))
@@ -68,6 +77,12 @@ async def four_hang_ups(bed: Bed) -> None:
         for call in bed.calls
     }
     bed.notes["status"] = await bed.client.status()
+
+
+def told(word: asyncio.Event, event: Event) -> None:
+    """The first word of reasoning or answer is here."""
+    if event.reasoning or event.answer:
+        word.set()
 
 
 def _there(entry: Entry, route: str) -> bool:
