@@ -58,12 +58,15 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 class FakeProvider:
-    """One provider with its keys, limits, scripts, log and bill. `clock` is its only time."""
+    """One provider with its keys, limits, scripts, log and bill. `clock` is its only time.
+
+    `began_at` is the clock's time from which the times in the log are counted.
+    """
 
     def __init__(self, config: ProviderConfig, clock: Clock, script: Script | None = None) -> None:
         self.config = config
         self._clock = clock
-        self._began_at = clock.now()
+        self.began_at = clock.now()
         self._keys = dict(config.keys)
         self._revoked: set[str] = set()
         self._numbers = 0
@@ -118,7 +121,7 @@ class FakeProvider:
         self._numbers += 1
         facts = Facts(
             number=self._numbers,
-            received_s=self._clock.now() - self._began_at,
+            received_s=self._clock.now() - self.began_at,
             received_wall_ns=self._clock.wall_ns(),
             incoming=incoming,
         )
@@ -126,7 +129,7 @@ class FakeProvider:
         exchange = Exchange(
             facts,
             actions,
-            began_at=self._began_at,
+            began_at=self.began_at,
             price=functools.partial(self._price, facts),
             hold=hold,
             over=functools.partial(self._journal.ended, facts.number),

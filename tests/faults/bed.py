@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from headway import AsyncClient, AsyncStream, Event, HeadwayError
+from headway.v1 import status_pb2
 
-from sidecar.core.clock import LoopClock
-from sidecar.testing import Key, ProviderConfig, RunningProvider, running_provider
+from sidecar.testing import Entry, Key, ProviderConfig, RunningProvider, running_provider
 from tests.faults.card import Call, Row, Seen, Side
 from tests.support.configs import PRICE
 from tests.support.daemon import Daemon
+from tests.support.machine import EVERY_S, Starvation
 
 # Where the fake provider speaks the dialect of a provider; any other is a plain server.
 BASES = {
@@ -44,6 +45,10 @@ TIMEOUTS = {
 }
 # No call waits longer than this, seconds: what is still running then hangs.
 HANGS_AFTER_S = 130.0
+# Nobody waits longer than this for a sign, seconds: it ends a hang, and no verdict depends on it.
+PATIENCE_S, POLL_S = 30.0, 0.01
+# How often the machine is looked at beside a row that asks for no milliseconds, seconds.
+SELDOM_S = 0.1
 QUESTION = "Explain in sixty words why a gateway must be trusted."
 
 
@@ -58,6 +63,7 @@ class Bed:
         self.provider: RunningProvider
         self.daemon: Daemon
         self.client: AsyncClient
+        self.starved: Starvation
 
     async def __aenter__(self) -> Bed:
         try:
@@ -76,11 +82,19 @@ class Bed:
         self.daemon = Daemon(folder, _config(row, folder, self.provider.base_url), **variables)
         stack.push_async_callback(self.daemon.close)
         await self.daemon.start()
+        every_s = EVERY_S if row.exact or row.alone else SELDOM_S
+        starved = Starvation(self.daemon.process.pid, every_s=every_s)
+        self.starved = await stack.enter_async_context(starved)
         self.client = await stack.enter_async_context(self.daemon.client())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    @property
+    def log(self) -> tuple[Entry, ...]:
+        """The provider's."""
+        return self.provider.log
 
     # -- for stories -------------------------------------------------------------------------
 
@@ -91,13 +105,14 @@ class Bed:
 
     async def call(self, route: str = "default", **options: Any) -> Call:
         """Ask, read to the end, whatever it is, and keep what was seen."""
-        return await self.read(self.stream(route, **options), route)
+        return await self.read(self.stream(route, **options), route, asked=options)
 
     async def read(
         self,
         stream: AsyncStream,
         route: str = "default",
         told: Callable[[Event], None] = lambda event: None,
+        asked: Mapping[str, Any] | None = None,
     ) -> Call:
         """Read a stream to its end, whatever it is; keep what was seen, `told` of each event."""
         loop = asyncio.get_running_loop()
@@ -120,9 +135,29 @@ class Bed:
             stamps=tuple(stamps),
             result=stream.result if error is None else None,
             error=error,
+            asked=asked or {},
         )
         self.calls.append(call)
         return call
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Until `holds()`, looked at again and again: for what tells nobody. TimeoutError."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                if holds():
+                    return
+                await asyncio.sleep(POLL_S)
+
+    async def wait_log(self, holds: Callable[[tuple[Entry, ...]], bool]) -> None:
+        """Until the provider's log is so; it is looked at after each step of each attempt."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self.provider.wait_until(lambda: holds(self.provider.log))
+
+    async def wait_status(
+        self, holds: Callable[[status_pb2.DaemonStatus], bool]
+    ) -> status_pb2.DaemonStatus:
+        """The first status of the daemon for which `holds`. TimeoutError tells the last one."""
+        return await self.daemon.wait_status(self.client, holds)
 
     # -- for the judge -----------------------------------------------------------------------
 
@@ -130,28 +165,25 @@ class Bed:
         """Play the row's story, and return all there is to see of it."""
         await self.row.story(self)
         await self.provider.wait_until(lambda: not self.provider.provider.journal.running)
-        exit_code = self.daemon.process.returncode
-        if exit_code is None:
-            exit_code = await self.daemon.terminate()
+        if self.daemon.process.returncode is None:
+            await self.daemon.terminate()
+        return self.seen()
+
+    def seen(self) -> Seen:
+        """All there is to see now."""
+        ended = self.daemon.process.returncode
         return Seen(
             row=self.row,
             calls=tuple(self.calls),
             log=self.provider.log,
             bill=self.provider.bill,
             ledger=tuple(self.daemon.rows()),
-            zero=self._zero(),
-            exit_code=exit_code,
+            zero=self.provider.provider.began_at,
+            exit_code=-1 if ended is None else ended,
             notes=self.notes,
+            starved_s=self.starved.waited_s,
+            daemon_log=self.daemon.log,
         )
-
-    def _zero(self) -> float:
-        """The loop's time at the begin of the provider's log."""
-        loop = asyncio.get_running_loop()
-        if not self.provider.log:
-            return loop.time()
-        first = self.provider.log[0]
-        since_s = (LoopClock(loop).wall_ns() - first.received_wall_ns) / 1e9
-        return loop.time() - since_s - first.received_s
 
 
 def _secrets(row: Row) -> dict[str, Key]:

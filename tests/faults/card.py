@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as its caller saw it. Times are seconds of the loop."""
+    """One request as its caller saw it. Times are seconds of the loop. `asked`: its options."""
 
     route: str
     began: float
@@ -80,6 +80,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     stamps: tuple[tuple[float, Event], ...]
     result: Result | None
     error: HeadwayError | None
+    asked: Mapping[str, Any] = {}
 
     @property
     def took_s(self) -> float:
@@ -108,7 +109,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a judge may look at. `zero` is the loop's time at the begin of the log."""
+    """Everything a judge may look at. `zero` is the loop's time at the begin of the log.
+
+    `starved_s` tells of a span of the loop's time for how long the machine kept provider, caller
+    and daemon from running: no bound of the card covers that.
+    """
 
     row: Row
     calls: tuple[Call, ...]
@@ -118,6 +123,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     zero: float
     exit_code: int
     notes: dict[str, Any] = {}
+    starved_s: Callable[[float, float], float] = lambda begin, end: 0.0
+    daemon_log: str = ""
 
     @property
     def call(self) -> Call:
@@ -158,7 +165,8 @@ def nothing_more(seen: Seen) -> Iterator[Check]:
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `within_s` bounds each of its calls, `lasts_s` is about what it takes.
 
-    `alone`: it measures milliseconds, so nothing else may run beside it.
+    `alone`: it measures milliseconds, so nothing else may run beside it. `exact`: it asks for less,
+    but how the machine delays it has to be known by the millisecond.
     `wants` is WHOLE, ANYTHING (the judge says what), or the reason of the error that is ideal.
     `routes` are further routes: which of the sides stand behind each; the default one has all of
     them, unless it is there too.
@@ -175,6 +183,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     within_s: float = 20.0
     lasts_s: float = 4.0
     alone: bool = False
+    exact: bool = False
     routes: dict[str, tuple[int, ...]] = {}
     route: dict[str, Any] = {}
     options: dict[str, Any] = {}
@@ -183,13 +192,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a row. `took_s` is the longest of its calls."""
+    """What came of a row. `took_s` is the longest of its calls; `evidence` is everything that was
+    seen, for whoever has nothing but this text."""
 
     row: Row
     verdict: Verdict
     seen: str
     broken: tuple[Check, ...]
     took_s: float
+    evidence: str = ""
 
 
 def required(what: str, holds: bool, seen: object = "") -> Check:

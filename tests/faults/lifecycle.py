@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import psutil
 from headway import AsyncClient, Event
+from headway.v1 import status_pb2
 
+from sidecar.ledger import inbox
 from sidecar.testing import Entry, written
-from tests.faults.bed import HANGS_AFTER_S, Bed
+from tests.faults.bed import HANGS_AFTER_S, PATIENCE_S, POLL_S, Bed
 from tests.faults.card import ANYTHING, SIXTY, Check, Row, Seen, Side, required
 from tests.faults.published import complete, rescued
 from tests.faults.slowness import closed
-from tests.support.machine import Starvation
 
 PHASES = ("headers", "reasoning", "answer")
 # H38: how long a drain may take.
 GRACE_S = 4.0
 # H39: streams that run when the daemon is killed, and calls that were over before.
-RUNNING, OVER = 50, 5
-# What runs is told to the ledger every other second: by then it has said something.
-TOLD_AGAIN_S = 3.0
-# H40: how long nobody reads, what may have been taken from the provider, and the daemon's growth.
+RUNNING, OVER, RUNNING_TAG = 50, 5, "#running"
+# H40: how long the provider is made to wait, what may have been taken from it, the daemon's growth.
 ASLEEP_S, MOST_AHEAD_BYTES, MOST_GROWTH_BYTES = 3.0, 12 * 2**20, 32 * 2**20
 LONG = written(0, 0, 100_000)
 # A small window, or gRPC itself takes the whole text for a reader who does not read.
@@ -52,31 +53,21 @@ async def hang_up(
 
 async def four_hang_ups(bed: Bed) -> None:
     """In each phase, and in a backoff; then in the queue behind the stream that has the place."""
-    log = bed.provider
-
-    async def there(route: str) -> None:
-        await log.wait_until(lambda: any(_there(e, route) for e in log.log))
-        await asyncio.sleep(0.1)
-
-    async with Starvation(bed.daemon.process.pid) as starved:
-        # The provider tells of nothing before its headers, and the queue is not its business.
-        await hang_up(bed, "headers", asyncio.sleep(0.4))
-        for route in ("reasoning", "answer"):
-            # What the caller has, the daemon has counted.
-            word = asyncio.Event()
-            await hang_up(bed, route, word.wait(), partial(told, word))
-        await hang_up(bed, "backoff", there("backoff"))
-        holder = asyncio.create_task(bed.stream("narrow").read())
-        await there("narrow")
-        await hang_up(bed, "narrow", asyncio.sleep(0.3))
-        holder.cancel()
-        await asyncio.gather(holder, return_exceptions=True)
-        await log.wait_until(lambda: not log.provider.journal.running)
-    bed.notes["starved"] = {
-        call.route: starved.waited_s(bed.notes["closed"][call.route], call.ended + 0.25)
-        for call in bed.calls
-    }
-    bed.notes["status"] = await bed.client.status()
+    # The provider takes the request and does nothing more: nobody is told of that.
+    await hang_up(bed, "headers", bed.until(lambda: any(_on(e, "headers") for e in bed.log)))
+    for route in ("reasoning", "answer"):
+        # What the caller has, the daemon has counted.
+        word = asyncio.Event()
+        await hang_up(bed, route, word.wait(), partial(told, word))
+    await hang_up(bed, "backoff", bed.wait_status(_backs_off))
+    holder = asyncio.create_task(bed.stream("narrow").read())
+    await bed.wait_log(lambda log: any(_on(entry, "narrow") for entry in log))
+    await hang_up(bed, "narrow", bed.wait_status(_queued))
+    holder.cancel()
+    await asyncio.gather(holder, return_exceptions=True)
+    status = await bed.wait_status(lambda status: not any(_busy(status)))
+    bed.notes["busy"] = _busy(status)
+    bed.notes["benched"] = [key.alias for key in status.keys if key.HasField("not_now")]
 
 
 def told(word: asyncio.Event, event: Event) -> None:
@@ -85,10 +76,23 @@ def told(word: asyncio.Event, event: Event) -> None:
         word.set()
 
 
-def _there(entry: Entry, route: str) -> bool:
-    """Does the attempt on `route` speak? A refusal is over at once."""
-    begun = entry.status == 503 or entry.first_token_s is not None
-    return entry.model.endswith(f"#{route}") and begun
+def _on(entry: Entry, route: str) -> bool:
+    return entry.model.endswith(f"#{route}")
+
+
+def _backs_off(status: status_pb2.DaemonStatus) -> bool:
+    """Did the daemon read the refusal, and is nothing asked now?"""
+    heard = any(b.failures for b in status.breakers if b.id.endswith("#backoff"))
+    return heard and not any(_busy(status))
+
+
+def _queued(status: status_pb2.DaemonStatus) -> bool:
+    return any(queue.waiting for queue in status.queues if queue.id == "narrow")
+
+
+def _busy(status: status_pb2.DaemonStatus) -> list[int]:
+    """The places taken, on every target and every key."""
+    return [one.in_flight for one in (*status.targets, *status.keys)]
 
 
 def h37(seen: Seen) -> Iterator[Check]:
@@ -97,16 +101,14 @@ def h37(seen: Seen) -> Iterator[Check]:
     for call in seen.calls:
         if call.route in PHASES:
             at = seen.notes["closed"][call.route]
-            entry = next(e for e in seen.log if e.model.endswith(f"#{call.route}"))
-            yield from closed(seen, entry, at, seen.notes["starved"][call.route])
-    left = sum(1 for entry in seen.log if entry.model.endswith("#narrow"))
+            entry = next(e for e in seen.log if _on(e, call.route))
+            yield from closed(seen, entry, at)
+    left = sum(1 for entry in seen.log if _on(entry, "narrow"))
     yield required("the one in the queue asked nobody", left == 1, left)
-    retried = sum(1 for entry in seen.log if entry.model.endswith("#backoff"))
+    retried = sum(1 for entry in seen.log if _on(entry, "backoff"))
     yield required("the one in its backoff asked no more", retried == 1, retried)
-    status = seen.notes["status"]
-    busy = [target.in_flight for target in status.targets] + [k.in_flight for k in status.keys]
+    busy, benched = seen.notes["busy"], seen.notes["benched"]
     yield required("every lease is free again", not any(busy), busy)
-    benched = [key.alias for key in status.keys if key.HasField("not_now")]
     yield required("no key hears of it", not benched, benched)
     rows = [row for row in seen.ledger if row["model"].endswith(("#reasoning", "#answer"))]
     settled = [row["input_tokens"] * row["output_tokens"] for row in rows]
@@ -115,16 +117,15 @@ def h37(seen: Seen) -> Iterator[Check]:
 
 async def drained(bed: Bed) -> None:
     """SIGTERM: one stream is short enough for the grace, one is not, one comes too late."""
-    log = bed.provider
     tasks = [asyncio.create_task(bed.call(route)) for route in ("short", "long")]
-    await log.wait_until(lambda: sum(1 for e in log.log if e.first_token_s) == len(tasks))
+    await bed.wait_log(lambda log: sum(1 for e in log if e.first_token_s) == len(tasks))
     bed.daemon.process.send_signal(signal.SIGTERM)
     began = asyncio.get_running_loop().time()
-    await asyncio.sleep(0.3)
+    await bed.wait_status(lambda status: status.state == status_pb2.SERVING_STATE_DRAINING)
     await bed.call("late")
     await asyncio.gather(*tasks)
     await bed.daemon.wait()
-    bed.notes["took_s"] = asyncio.get_running_loop().time() - began
+    bed.notes["drain"] = began, asyncio.get_running_loop().time()
 
 
 def h38(seen: Seen) -> Iterator[Check]:
@@ -135,8 +136,9 @@ def h38(seen: Seen) -> Iterator[Check]:
     yield required("a long stream is told DRAINING", ends[0] == "DRAINING", ends[0])
     gone = ends[1] in ("DRAINING", "DAEMON_UNREACHABLE")
     yield required("no new calls", gone, ends[1])
-    took = seen.notes["took_s"]
-    yield required("within the grace and a second", took <= GRACE_S + 1.0, f"{took:.2f} s")
+    began, ended = seen.notes["drain"]
+    took_s = ended - began - seen.starved_s(began, ended)
+    yield required("within the grace and a second", took_s <= GRACE_S + 1.0, f"{took_s:.2f} s")
     yield required("every attempt is in the ledger", len(seen.ledger) == 2, len(seen.ledger))
 
 
@@ -144,15 +146,29 @@ async def killed(bed: Bed) -> None:
     """Some calls are over, fifty run; kill -9; another daemon on the same folder."""
     for _ in range(OVER):
         await bed.call("over")
-    log = bed.provider
     tasks = [asyncio.create_task(bed.call("running")) for _ in range(RUNNING)]
-    await log.wait_until(lambda: sum(1 for e in log.log if "#running" in e.model
-                                     and e.first_token_s) == RUNNING)  # fmt: skip
-    await asyncio.sleep(TOLD_AGAIN_S)
+    ledger = Path(bed.daemon.config["ledger"]["path"])
+    await bed.until(lambda: len(spoken(ledger)) == RUNNING)
     await bed.daemon.kill()
     await asyncio.gather(*tasks)
     await bed.daemon.start()
+    bed.starved.watch(bed.daemon.process.pid)
     await bed.call("over")
+
+
+def spoken(ledger: Path) -> set[str]:
+    """The running requests of which the ledger's inbox knows that they have said something: it is
+    told every other second."""
+    return {
+        framed.entry.request_id
+        for number, path in inbox.segments(ledger)
+        for framed in inbox.read(number, path)
+        if framed.entry.model.endswith(RUNNING_TAG) and framed.entry.usage.output_tokens
+    }
+
+
+def running(ledger: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in ledger if row["model"].endswith(RUNNING_TAG)]
 
 
 def h39(seen: Seen) -> Iterator[Check]:
@@ -162,10 +178,10 @@ def h39(seen: Seen) -> Iterator[Check]:
     yield rescued(seen.calls[-1])
     over = [row for row in seen.ledger if row["model"].endswith("#over")]
     yield required("no finished entry is lost", len(over) == OVER + 1, len(over))
-    running = [row for row in seen.ledger if row["model"].endswith("#running")]
-    yield required("the others have one each", len(running) == RUNNING, len(running))
-    estimated = [row for row in running if row["estimated"] and row["output_tokens"]]
-    yield required("marked estimated", len(estimated) == len(running), len(estimated))
+    cut = running(seen.ledger)
+    yield required("the others have one each", len(cut) == RUNNING, len(cut))
+    estimated = [row for row in cut if row["estimated"] and row["output_tokens"]]
+    yield required("marked estimated", len(estimated) == len(cut), len(estimated))
 
 
 async def stops_reading(bed: Bed) -> None:
@@ -174,10 +190,22 @@ async def stops_reading(bed: Bed) -> None:
     async with AsyncClient(bed.daemon.target, options=NARROW) as client:
         stream = client.stream("default", "Tell me all.", timeout_s=HANGS_AFTER_S)
         await anext(aiter(stream))
-        await asyncio.sleep(ASLEEP_S)
+        await blocked(bed)
         bed.notes["grown"] = bed.daemon.rss_bytes - before
         bed.notes["sent"] = [entry.sent_bytes for entry in bed.provider.log]
         await bed.read(stream)
+
+
+async def blocked(bed: Bed) -> None:
+    """Until the provider could send nothing more for so long."""
+    loop = asyncio.get_running_loop()
+    sent, since = -1, loop.time()
+    async with asyncio.timeout(PATIENCE_S):
+        while loop.time() < since + ASLEEP_S:
+            now = sum(entry.sent_bytes for entry in bed.log)
+            if now != sent:
+                sent, since = now, loop.time()
+            await asyncio.sleep(POLL_S)
 
 
 def h40(seen: Seen) -> Iterator[Check]:

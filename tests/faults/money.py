@@ -13,18 +13,13 @@ from tests.faults.cuts import one_row_each
 from tests.faults.published import complete, rescued
 
 
-async def one_and_its_log(bed: Bed) -> None:
-    await bed.call()
-    bed.notes["log"] = bed.daemon.log
-
-
 def h42(seen: Seen) -> Iterator[Check]:
     result = seen.call.result
     unknown = result is not None and result.cost.unknown
     yield required("the cost is unknown", unknown, result.cost if result else "")
     marked = [row["unknown_price"] for row in seen.ledger]
     yield required("in the ledger too", marked == [1], marked)
-    lines = [line for line in seen.notes["log"].splitlines() if "price" in line.lower()]
+    lines = [line for line in seen.daemon_log.splitlines() if "price" in line.lower()]
     yield required("one line in the log", len(lines) == 1, len(lines))
 
 
@@ -89,7 +84,7 @@ def by_start(rows: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
 
 
 MONEY = (
-    Row(id="H42", fault="no price for the model", judge=h42, story=one_and_its_log,
+    Row(id="H42", fault="no price for the model", judge=h42,
         sides=(Side(provider="primary", model="fake-60", priced=False),)),
     Row(id="H43", fault="no usage: not sent, or cut", judge=h43, story=untold, wants=ANYTHING,
         sides=(Side(provider="primary", model="fake-60+no-usage"),

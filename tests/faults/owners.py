@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 
 from sidecar.testing import Quota
@@ -30,6 +31,7 @@ async def two_quotas(bed: Bed) -> None:
             await bed.call()
 
     await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    bed.notes["held_up_s"] = bed.starved.worst_s(1.0)
     keys = (await bed.client.status()).keys
     bed.notes["told"] = sorted((key.alias, tuple(key.same_owner_as)) for key in keys)
 
@@ -41,12 +43,18 @@ def h34(seen: Seen) -> Iterator[Check]:
     refused = [entry.received_s for entry in seen.log if entry.status == 429]
     first = seen.log[0].received_s
     late = [at for at in refused if at > first + KNOWN_S]
-    yield required("no 429 once they are one", not late, f"{len(late)}, {len(refused)} before")
+    # What the machine held up arrives in one heap: the provider forgives as many as JITTER.
+    heap = math.ceil(RATE * seen.notes["held_up_s"])
+    more = max(heap - JITTER, 0)
+    told = f"{len(late)}, {len(refused) - len(late)} before"
+    yield required("no 429 once they are one", len(late) <= more, told)
     span_s = ASKED_S - KNOWN_S
     served = [e for e in seen.log if e.status == 200 and KNOWN_S <= e.received_s - first < ASKED_S]
-    yield required("no more than the organisation's limit", len(served) <= RATE * span_s + JITTER,
+    yield required("no more than the organisation's limit",
+                   len(served) <= RATE * span_s + max(heap, JITTER),
                    f"{len(served)} in {span_s:g} s at {RATE} a second")  # fmt: skip
-    used = len(served) / (RATE * span_s)
+    lost_s = seen.starved_s(seen.zero + first + KNOWN_S, seen.zero + first + ASKED_S)
+    used = len(served) / (RATE * max(span_s - lost_s, 1.0))
     yield required("at least 90 % of it is used", used >= WELL_USED, f"{used:.0%}")
     failed = [call.ending for call in seen.calls if call.error is not None]
     yield required("no caller sees an error", not failed, failed[:3])

@@ -25,11 +25,11 @@ of 10 s on the first token is ours.
 
 
 def line(outcome: Outcome) -> str:
-    """One line for a terminal, and one more for each check that did not hold."""
+    """One line for a terminal; for each check that did not hold one more, and then everything."""
     head = f"{outcome.row.id}  {outcome.verdict.value:8}{outcome.took_s:7.2f} s  "
     lines = [f"{head}{outcome.row.fault}  [{outcome.seen}]"]
     lines += [f"      {check.weight.value}: {check}" for check in outcome.broken]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"      {told}" for told in outcome.evidence.splitlines())])
 
 
 def total(outcomes: Iterable[Outcome]) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 
+import msgspec
+
 from tests.faults.bed import Bed
 from tests.faults.card import Outcome, Row, Verdict, judge, required
+from tests.faults.evidence import evidence
 
 # Most rows only wait, so many run at once; starting a daemon is work, so few start at once.
 AT_ONCE, STARTS_AT_ONCE = 14, 2
+# The longest row takes 104 s: one of this length hangs, seconds.
+HANGS_S = 240.0
 
 
 async def run_rows(
@@ -39,7 +45,34 @@ async def run_row(row: Row, starts: asyncio.Semaphore) -> Outcome:
         async with AsyncExitStack() as stack:
             async with starts:
                 bed = await stack.enter_async_context(Bed(row))
-            return judge(await bed.run())
+            return await _played(bed)
     except Exception as error:
-        broken = required("the row can be run", False, f"{type(error).__name__}: {error}")
-        return Outcome(row=row, verdict=Verdict.FAIL, seen="", broken=(broken,), took_s=0.0)
+        return stumbled(row, error)
+
+
+async def _played(bed: Bed) -> Outcome:
+    """What came of it, with all that was seen if that is no pass."""
+    try:
+        async with asyncio.timeout(HANGS_S):
+            outcome = judge(await bed.run())
+    except Exception as error:
+        outcome = stumbled(bed.row, error)
+    if outcome.verdict is Verdict.PASS:
+        return outcome
+    return msgspec.structs.replace(outcome, evidence=f"{outcome.evidence}\n{_seen(bed)}".strip())
+
+
+def _seen(bed: Bed) -> str:
+    try:
+        return evidence(bed.seen())
+    except Exception as error:
+        return f"nothing can be told of it: {type(error).__name__}: {error}"
+
+
+def stumbled(row: Row, error: Exception) -> Outcome:
+    """The row could not be played, or not be judged."""
+    broken = required("the row can be run", False, f"{type(error).__name__}: {error}")
+    where = "".join(traceback.format_exception(error))
+    return Outcome(
+        row=row, verdict=Verdict.FAIL, seen="", broken=(broken,), took_s=0.0, evidence=where
+    )
