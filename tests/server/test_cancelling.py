@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from headway import AsyncClient, HeadwayError
 
-from sidecar.core.clock import LoopClock
 from sidecar.testing import Ending, Entry, RunningProvider
 from tests.support.configs import Config, config, deepseek
 from tests.support.daemon import PATIENCE_S
@@ -74,13 +73,6 @@ def caller_of(entry: Entry) -> str:
     return str(entry.body["messages"][-1]["content"])
 
 
-def began_at(entry: Entry) -> float:
-    """When the provider's log began, in seconds of the loop."""
-    loop = asyncio.get_running_loop()
-    since_received_s = (LoopClock(loop).wall_ns() - entry.received_wall_ns) / 1e9
-    return loop.time() - since_received_s - entry.received_s
-
-
 def late_s(entry: Entry, caller: Caller, began: float, starved: Starvation) -> float:
     """How long after its caller's cancel an attempt's connection ended, the machine's part off.
 
@@ -104,7 +96,7 @@ async def test_three_hundred_cancelled_callers_leave_nothing_behind(
 
     assert {caller.ended for caller in callers.values()} == {"CANCELLED"}
     assert {entry.ending for entry in provider.log} == {Ending.CLIENT_CLOSED}
-    began = began_at(provider.log[0])
+    began = provider.provider.began_at
     late = [late_s(e, callers[caller_of(e)], began, starved) for e in provider.log]
     assert max(late) <= PROMISED_S
 

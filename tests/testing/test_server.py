@@ -105,7 +105,9 @@ async def test_a_cut_at_a_byte_sends_exactly_so_many() -> None:
 
 async def test_silence_ends_with_the_clients_own_timeout() -> None:
     async with running_provider(QUICK) as running:
-        async with httpx.AsyncClient(timeout=0.05) as client:
+        # To connect it may take as long as the machine likes.
+        patient = httpx.Timeout(30.0, read=0.2)
+        async with httpx.AsyncClient(timeout=patient) as client:
             with pytest.raises(httpx.ReadTimeout):
                 await client.post(
                     running.base_url + "/chat/completions",
