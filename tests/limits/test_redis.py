@@ -97,7 +97,7 @@ async def test_three_hundred_callers_cancelled_anywhere_leave_nothing_taken(
 
 
 async def test_an_answer_that_comes_too_late_is_given_back(server: Server) -> None:
-    async with pods(server.url, 1, command_timeout_s=1.0, replicas=1) as (pod,):
+    async with pods(server.url, 1, command_timeout_s=0.3, replicas=1) as (pod,):
         (await pod.fill(requests("warm"))).clear()
         server.pause()
         try:
