@@ -111,7 +111,10 @@ class Connection(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         if self._chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
-        self._transport.write(data)
+        # Late steps are made up for in one go, and the client may have gone before the first: each
+        # more than five would be a warning of asyncio, fifty streams' worth in the log of a test.
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     async def wait_writable(self) -> None:
         await self._writable.wait()
