@@ -16,15 +16,15 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def document(data: bytes) -> Any:
     """Any JSON document. Raises ValueError (and nothing else) if there is none.
 
-    Accepts what strict parsers refuse and providers send: NaN, Infinity, lone surrogates (each
-    becomes U+FFFD, for they cannot be written as UTF-8).
+    Accepts what strict parsers refuse and providers send: NaN, Infinity, a byte order mark, lone
+    surrogates (each becomes U+FFFD, for they cannot be written as UTF-8).
     """
     try:
         return _ANY.decode(data)
     except (ValueError, RecursionError):
         pass
     try:
-        return _clean(json.loads(data.decode("utf-8", "replace")))
+        return _clean(json.loads(data.decode("utf-8-sig", "replace")))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

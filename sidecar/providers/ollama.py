@@ -20,7 +20,7 @@ from sidecar.providers.profiles import Quirks, TargetProfile
 from sidecar.providers.spoken import Spoken
 from sidecar.providers.sse import Event
 from sidecar.providers.think import ThinkSplitter
-from sidecar.providers.tool_calls import ToolCalls
+from sidecar.providers.tool_calls import ToolCalls, arguments_of
 
 PATH = "/api/chat"
 
@@ -95,7 +95,7 @@ class OllamaDecoder(Decoding):
 
     def _call(self, call: Call, function: Function) -> None:
         """Whole calls, several in a line, without numbers and mostly without ids."""
-        arguments = bytes(function.arguments).decode("utf-8", "replace")
+        arguments = arguments_of(bytes(function.arguments))
         place = self._calls.count
         self._calls.piece(self.out, place, call.id or "", function.name or "", arguments, "ollama")
 

@@ -6,6 +6,7 @@ import json
 
 import msgspec
 
+from sidecar.providers import loose
 from sidecar.providers.merge import Merger
 
 
@@ -82,6 +83,14 @@ class ToolCalls:
         if place is not None:
             self._places[place] = slot
         return slot
+
+
+def arguments_of(raw: bytes) -> str:
+    """Arguments out of a document, as text: an object as it stood, text unquoted, null as ""."""
+    if raw[:1] == b'"':
+        # Some servers send the text that others stream, where their dialect has an object.
+        return loose.text(loose.document(raw)) if loose.readable(raw) else ""
+    return "" if raw == b"null" else raw.decode("utf-8", "replace")
 
 
 def _another(slot: _Slot, id: str, name: str) -> bool:

@@ -1,9 +1,10 @@
 """A coverage-guided fuzzer on one decoder: `python -m tests.providers.fuzz DIALECT [SECONDS]`.
 
 Needs `atheris` (fuzz-requirements.txt beside this file); `make fuzz` makes an environment with it.
-It begins with the recordings and with the kept inputs in corpus/, prints how many inputs it ran,
-and ends with an error, and the input in `.cache/fuzz/`, if one finds a fault. `--keep` puts a
-spread of the interesting inputs in corpus/, for everybody's tests.
+It begins with `fuzz_seeds` and with the kept inputs in corpus/, and refuses to begin if these do
+not reach the decoder (`fuzz_reach`). It prints how many inputs it ran, and ends with an error, and
+the input in `.cache/fuzz/`, if one finds a fault. `--keep` puts a spread of the interesting inputs
+in corpus/, for everybody's tests.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import hashlib
 import random
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,8 +22,8 @@ import atheris
 with atheris.instrument_imports(include=["sidecar"]):
     from sidecar.providers.table import DIALECTS
     from tests.providers import fuzzing
+from tests.providers.fuzz_seeds import seeds, words
 from tests.providers.mangling import mutated, reshaped, shuffled
-from tests.providers.recorded import NAMES, recordings
 
 ROOT = Path(__file__).resolve().parent
 CORPUS = ROOT / "corpus"
@@ -31,26 +33,59 @@ KEPT_BYTES = 2048
 KEPT_FILES = 60
 
 
-def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """A new input: half the time by libFuzzer's ways, else by ours, which know the framing."""
-    rng = random.Random(seed)
-    own = rng.choice((None, None, mutated, reshaped, reshaped, shuffled))
-    if own is None or len(data) < 2:
-        return bytes(atheris.Mutate(data, len(data)))[:max_size]
-    return (data[:1] + own(data[1:], rng))[:max_size]
+class Mutator:
+    """A new input: by libFuzzer's ways, by ours, which know the framing, or with known words."""
+
+    def __init__(self, dialect: str) -> None:
+        self._seeds = seeds(dialect)
+        self._words = [word.encode("utf-8", "replace") for word in words(dialect)]
+        own = (mutated, reshaped, reshaped, shuffled, self._spliced, self._worded)
+        self._ways = (None, None, *own)
+
+    def __call__(self, data: bytes, max_size: int, seed: int) -> bytes:
+        rng = random.Random(seed)
+        way = rng.choice(self._ways)
+        if way is None or len(data) < 2:
+            return bytes(atheris.Mutate(data, max_size))
+        return (data[:1] + way(data[1:], rng))[:max_size]
+
+    def _spliced(self, body: bytes, rng: random.Random) -> bytes:
+        """A piece of a seed put in, so that an input grows by what its dialect says."""
+        other = rng.choice(self._seeds)[1:]
+        start, at = rng.randrange(len(other) + 1), rng.randrange(len(body) + 1)
+        return body[:at] + other[start : start + rng.choice((20, 200, 1000))] + body[at:]
+
+    def _worded(self, body: bytes, rng: random.Random) -> bytes:
+        """One of the decoder's words in place of another, or somewhere."""
+        at = body.find(b'"', rng.randrange(len(body) + 1)) + 1
+        end = body.find(b'"', at) if rng.random() < 0.7 else at
+        return body[:at] + rng.choice(self._words) + body[max(end, at) :]
 
 
 def sow(dialect: str) -> Path:
-    """The folder of inputs to begin with: what earlier runs found, the kept ones, recordings."""
+    """The folder of inputs to begin with: what earlier runs found, the kept ones, the seeds."""
     folder = CACHE / dialect
     folder.mkdir(parents=True, exist_ok=True)
     for path in (CORPUS / dialect).glob("*"):
         shutil.copy(path, folder / path.name)
-    for recording in recordings("stream", "sync"):
-        if NAMES[recording.dialect] == dialect and len(recording.body) < MAX_INPUT_BYTES:
-            how = bytes([recording.kind == "sync"])
-            plant(folder, how + recording.body)
+    for seed in seeds(dialect):
+        plant(folder, seed)
     return folder
+
+
+def dictionary(dialect: str) -> Path:
+    """The decoder's words, in libFuzzer's form."""
+    path = CACHE / f"{dialect}.dict"
+    spelled = ("".join(f"\\x{byte:02x}" for byte in word.encode()) for word in words(dialect))
+    path.write_text("".join(f'"{word}"\n' for word in spelled))
+    return path
+
+
+def refuse_if_hollow(dialect: str) -> None:
+    """In a process of its own: what is instrumented cannot be traced line by line."""
+    command = [sys.executable, "-m", "tests.providers.fuzz_reach", "--check", dialect]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(f"{dialect}: the inputs do not reach the decoder, so nothing would be fuzzed")
 
 
 def plant(folder: Path, data: bytes) -> None:
@@ -77,18 +112,21 @@ def main() -> None:
     if asked.keep:
         keep(asked.dialect)
         return
+    refuse_if_hollow(asked.dialect)
+    folder = sow(asked.dialect)
     options = (
         *(
             f"-max_total_time={asked.seconds}",
             f"-max_len={MAX_INPUT_BYTES}",
             "-print_final_stats=1",
+            f"-dict={dictionary(asked.dialect)}",
         ),
         *("-verbosity=1", "-timeout=20", f"-artifact_prefix={CACHE}/{asked.dialect}-"),
     )
     atheris.Setup(
-        [sys.argv[0], str(sow(asked.dialect)), *options],
+        [sys.argv[0], str(folder), *options],
         lambda data: fuzzing.check(asked.dialect, data),
-        custom_mutator=mutate,
+        custom_mutator=Mutator(asked.dialect),
     )
     atheris.Fuzz()
 

@@ -15,7 +15,7 @@ from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.numbers import count, known_count, nano_usd
 from sidecar.providers.profiles import TargetProfile
 from sidecar.providers.sse import Event, SseFramer
-from sidecar.providers.tool_calls import ToolCalls
+from sidecar.providers.tool_calls import ToolCalls, arguments_of
 
 DIALECT = "anthropic"
 
@@ -123,7 +123,7 @@ class MessagesDecoder(Decoding):
         for index, block in enumerate(wire.content or []):
             self._start(index, block)
             if block.type == "tool_use":
-                arguments = bytes(block.input).decode("utf-8", "replace")
+                arguments = arguments_of(bytes(block.input))
                 self._calls.piece(self.out, index, "", "", arguments, self.report.response_id)
         self._stop(wire.stop_reason, wire.stop_details)
 

@@ -16,7 +16,7 @@ from sidecar.providers.gemini.partial_args import PartialArgs
 from sidecar.providers.numbers import MAX_COUNT, known_count
 from sidecar.providers.profiles import TargetProfile
 from sidecar.providers.sse import Event, SseFramer
-from sidecar.providers.tool_calls import ToolCalls
+from sidecar.providers.tool_calls import ToolCalls, arguments_of
 
 DIALECT = "gemini"
 
@@ -175,7 +175,7 @@ class GeminiDecoder(Decoding):
             if call.willContinue or call.partialArgs is not None:
                 partial = self._partial = PartialArgs(self._calls.count)
                 partial.add(call.partialArgs or [])
-            self._whole(call, bytes(call.args).decode("utf-8", "replace"))
+            self._whole(call, arguments_of(bytes(call.args)))
         elif partial is not None and call.partialArgs:
             partial.add(call.partialArgs)
         elif not call.willContinue:
