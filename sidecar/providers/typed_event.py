@@ -27,6 +27,7 @@ END_TYPES = frozenset({"done", "end", "finish", "finished", "complete", "complet
 TEXT_KEYS = ("content", "text", "delta", "token")
 REASONING_KEYS = ("reasoning", "reasoning_content", "thinking")
 ANSWER_KEYS = ("answer", "content", "text", "output")
+_TEXTS = frozenset((*TEXT_KEYS, *REASONING_KEYS, *ANSWER_KEYS))
 
 
 class TypedEventDecoder(Decoding):
@@ -71,11 +72,12 @@ class TypedEventDecoder(Decoding):
         self._maybe_finish(told, kind, counted)
 
     def _maybe_finish(self, told: dict[str, Any], kind: str, counted: bool) -> None:
-        """A finish reason, a type that says so, or a count in an event that says nothing else."""
+        """A finish reason, a type that says so, or a count in an event that says nothing else; a
+        document is whole if it holds any of the texts."""
         reason = loose.text(told.get("finish_reason")) or loose.text(told.get("stop_reason"))
         silent = kind not in REASONING_TYPES and kind not in ANSWER_TYPES
         ended = kind in END_TYPES or told.get("done") is True or (silent and counted)
-        if reason or ended or not self._stream:
+        if reason or ended or (not self._stream and not told.keys().isdisjoint(_TEXTS)):
             self._finish(reason)
 
     def _head(self, told: dict[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.providers.audit import ollama, typed
+from tests.providers.audit import chat_ended, chat_said, ollama, typed
 from tests.providers.audit.trap import Trap
 
 AUDIT: dict[str, tuple[Trap, ...]] = {
+    "openai-chat": (*chat_said.TRAPS, *chat_ended.TRAPS),
     "ollama": ollama.TRAPS,
     "typed-event": typed.TRAPS,
 }

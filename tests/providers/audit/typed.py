@@ -131,4 +131,7 @@ TRAPS = (
         whole=True,
     ),
     Trap("half a document", body({"answer": "b"})[:-2], {"failure": "cut"}, whole=True),
+    Trap(
+        "a document that holds no text", body({"status": "queued"}), {"failure": "cut"}, whole=True
+    ),
 )
