@@ -173,7 +173,10 @@ class Decoding(abc.ABC):
             self.failure = failure
 
     def unreadable(self, data: bytes) -> None:
-        """An event that cannot be read: an error page, torn by the end of the body, or garbled."""
+        """An event that cannot be read: an error page, torn by the end of the body, or garbled;
+        or the end mark of other dialects, which some gateways append."""
+        if data.strip() == b"[DONE]":
+            return
         self.stray(data)
         if self.failure is None and not self.torn:
             self.fail(Failure(Cause.MALFORMED, "an event of the stream could not be read"))

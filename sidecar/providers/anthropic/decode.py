@@ -80,11 +80,13 @@ _decode = _DECODER.decode
 class MessagesDecoder(Decoding):
     """Messages events, or one message."""
 
-    __slots__ = ("_blanks", "_blocks", "_calls", "_thoughts", "_usage")
+    __slots__ = ("_blanks", "_blocks", "_calls", "_inputs", "_thoughts", "_usage")
 
     def __init__(self, stream: bool, key: str = "", prefix: Prefix | None = None) -> None:
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
         self._blocks: dict[int, str] = {}
+        # Arguments that came with the start of a call, kept in case no pieces follow.
+        self._inputs: dict[int, str] = {}
         self._calls = ToolCalls()
         # Everything that must go back unchanged: signed and redacted blocks, in order.
         self._thoughts: list[dict[str, Any]] = []
@@ -122,9 +124,6 @@ class MessagesDecoder(Decoding):
         self._head(wire)
         for index, block in enumerate(wire.content or []):
             self._start(index, block)
-            if block.type == "tool_use":
-                arguments = arguments_of(bytes(block.input))
-                self._calls.piece(self.out, index, "", "", arguments, self.report.response_id)
         self._stop(wire.stop_reason, wire.stop_details)
 
     def on_block_start(self, wire: Wire) -> None:
@@ -156,6 +155,7 @@ class MessagesDecoder(Decoding):
     def _start(self, index: int, block: Block) -> None:
         kind = self._blocks[index] = block.type
         if kind == "tool_use":
+            self._inputs[index] = arguments_of(bytes(block.input))
             self._calls.piece(
                 self.out, index, block.id or "", block.name or "", "", self.report.response_id
             )
@@ -177,6 +177,7 @@ class MessagesDecoder(Decoding):
             self._think("", delta.signature)
         elif delta.partial_json and self._blocks.get(index) == "tool_use":
             # Arguments of tools that the server runs itself are nobody's tool call.
+            self._inputs.pop(index, None)
             self._calls.piece(self.out, index, "", "", delta.partial_json, self.report.response_id)
 
     def _think(self, text: str, signed: str) -> None:
@@ -204,6 +205,9 @@ class MessagesDecoder(Decoding):
         known = FINISH.get(reason, FinishReason.STOP)
         if known is FinishReason.REFUSAL:
             self.out.refusal(loose.text((details or {}).get("explanation")))
+        for index, arguments in self._inputs.items():
+            if arguments != "{}":
+                self._calls.piece(self.out, index, "", "", arguments, self.report.response_id)
         self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
         self.finish(reason, known)
 
