@@ -60,11 +60,11 @@ def facts_of(document: Any) -> ErrorFacts:
         error = error[0]
     inner = loose.record(error)
     message = _message(error) or _message(outer)
-    codes = [*_codes(inner), *_codes(outer)]
+    metadata = loose.record(inner.get("metadata"))
+    codes = [*_codes(inner), *_codes(metadata), *_codes(outer)]
     details = list(_details(inner.get("details")))
     codes = [*_detail_codes(details), *codes]
     wait = waits.largest(_detail_wait(details), waits.worded_s(message))
-    metadata = loose.record(inner.get("metadata"))
     raw = loose.text(metadata.get("raw"))
     if raw:
         message = f"{message}: {_raw_message(raw)}"

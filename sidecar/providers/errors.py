@@ -95,6 +95,8 @@ TYPES: dict[str, Cause] = {
     "unavailable": Cause.OVERLOADED,
     "service_unavailable": Cause.OVERLOADED,
     "model_overloaded": Cause.OVERLOADED,
+    # Anthropic's only word for a model that it does not know.
+    "not_found_error": Cause.MODEL_ACCESS,
 }
 
 STATUSES: dict[int, Cause] = {
@@ -157,7 +159,7 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         Cause.CONTEXT_LENGTH,
         _words(
-            r"context (?:length|window|size)|maximum context|prompt is too long"
+            r"context ?(?:length|window|size)|maximum context|prompt is too long"
             r"|input (?:is )?too long|too many (?:input |prompt )?tokens in|reduce the length"
             r"|input token count|longer than the maximum (?:model )?(?:context|length)"
             r"|exceeds? the (?:maximum|max) (?:number of )?(?:input )?tokens"
