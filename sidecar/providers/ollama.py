@@ -75,8 +75,7 @@ class OllamaDecoder(Decoding):
         except ValueError:
             self.unreadable(event.data)
             return
-        if line.error:
-            self._error(line.error)
+        if line.error and self._failed(line.error):
             return
         self.report.response_model = line.model or self.report.response_model
         if line.message is not None:
@@ -115,13 +114,12 @@ class OllamaDecoder(Decoding):
         self.out.reasoning(reasoning)
         self.out.answer(answer)
 
-    def _error(self, raw: msgspec.Raw) -> None:
-        try:
-            error = loose.document(bytes(raw))
-        except ValueError:
-            return
-        if error is not None:
+    def _failed(self, raw: msgspec.Raw) -> bool:
+        """Did this line tell of an error? Null and empty ones are none."""
+        error = loose.document(bytes(raw)) if loose.readable(bytes(raw)) else None
+        if error:
             self.fail(errors.of_event({"error": error}, key=self._key))
+        return bool(error)
 
 
 def encode(

@@ -120,7 +120,7 @@ class ChatDecoder(Decoding):
                     self._finish(choice.finish_reason, chunk)
         if chunk.usage is not None or chunk.x_groq is not None:
             self._usage(chunk)
-        if chunk.error is not None or chunk.choices is None:
+        if chunk.error or chunk.choices is None:
             self._error(chunk)
 
     def _head(self, chunk: wire.Chunk) -> None:
@@ -206,8 +206,8 @@ class ChatDecoder(Decoding):
     def _finish(self, reason: str, chunk: wire.Chunk) -> None:
         broken = BROKEN.get(reason)
         if broken is not None:
-            self.fail(broken if chunk.error is None else self._failure_in(chunk))
-        elif chunk.error is None:
+            self.fail(self._failure_in(chunk) if chunk.error else broken)
+        elif not chunk.error:
             known = FINISH.get(reason.lower(), FinishReason.STOP)
             self._flush()
             self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
@@ -234,11 +234,11 @@ class ChatDecoder(Decoding):
             self.report.cost_nano_usd = cost_of(told)
 
     def _error(self, chunk: wire.Chunk) -> None:
-        if chunk.error is not None or chunk.message is not None:
+        if chunk.error or chunk.message is not None:
             self.fail(self._failure_in(chunk))
 
     def _failure_in(self, chunk: wire.Chunk) -> Failure:
-        told = {"error": chunk.error} if chunk.error is not None else {"message": chunk.message}
+        told = {"error": chunk.error} if chunk.error else {"message": chunk.message}
         return errors.of_event(told, extra=self._quirks.error_causes, key=self._key)
 
 

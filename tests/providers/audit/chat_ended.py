@@ -84,6 +84,7 @@ ENDS = (
         provider="openrouter",
     ),
     ending("no error", chunk({}, "stop", error=None), DONE),
+    ending("an empty error", chunk({}, error={}), chunk({}, "stop", error=""), DONE),
     ending("a reason in capitals", chunk({}, "LENGTH"), DONE, finish="length"),
     ending("length of the model", chunk({}, "model_length"), DONE, finish="length"),
     ending("a filter", chunk({}, "content_filter"), DONE, finish="content_filter"),

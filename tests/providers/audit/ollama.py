@@ -113,6 +113,7 @@ TRAPS = (
         {"failure": "rate_limited"},
     ),
     Trap("no error", said("b") + line(error=None) + done(), OK),
+    Trap("no error beside a text", line(message={"content": "b"}, error=None) + done(error=""), OK),
     Trap("an error behind the end", said("b") + done() + line(error="late"), OK),
     Trap("a page", b"<html><body>502</body></html>\n", {"failure": "server_error"}),
     Trap("garbage", said("b") + b"{garbled\n" + done(), {"answer": "b", "failure": "malformed"}),
