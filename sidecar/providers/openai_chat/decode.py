@@ -117,6 +117,7 @@ class ChatDecoder(Decoding):
                 if delta is not None:
                     self._delta(delta)
                 if choice.finish_reason:
+                    chunk.usage = chunk.usage or choice.usage
                     self._finish(choice.finish_reason, chunk)
         if chunk.usage is not None or chunk.x_groq is not None:
             self._usage(chunk)

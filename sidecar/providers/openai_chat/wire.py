@@ -61,6 +61,8 @@ class Choice(msgspec.Struct):
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
+    # Moonshot counts here, beside the finish reason, unless asked for a chunk of its own.
+    usage: Any = None
 
 
 class XGroq(msgspec.Struct):

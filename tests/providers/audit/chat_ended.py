@@ -68,6 +68,22 @@ ENDS = (
         provider="groq",
     ),
     ending("null for usage", chunk({}, None, usage=None), STOP, DONE, usage=None),
+    ending(
+        "usage in the choice",
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {},
+                    "finish_reason": "stop",
+                    "usage": {**USAGE, "cached_tokens": 5},
+                }
+            ]
+        },
+        DONE,
+        usage=(21, 5, 27, 0),
+        provider="moonshot",
+    ),
     ending("no end mark", STOP, provider="gpustack"),
     ending("a comment as the last word", STOP, b": bye\n\n"),
     ending("no blank line at the end", STOP, b"data: [DONE]"),
