@@ -61,24 +61,30 @@ class TypedEventDecoder(Decoding):
             self.fail(errors.of_event(told, key=self._key))
             return
         self._head(told)
+        reason = loose.text(told.get("finish_reason")) or loose.text(told.get("stop_reason"))
+        counted = self._usage(told)
+        ends = bool(reason) or self._ends(told, kind, counted)
         if kind in REASONING_TYPES:
             self.out.reasoning(_first(told, TEXT_KEYS))
         elif kind in ANSWER_TYPES:
             self.out.answer(_first(told, TEXT_KEYS))
-        elif not self._stream:
+        elif not self._stream or (ends and not self._spoken):
+            # A document; some servers send one where a stream was asked for.
             self.out.reasoning(_first(told, REASONING_KEYS))
             self.out.answer(_first(told, ANSWER_KEYS))
-        counted = self._usage(told)
-        self._maybe_finish(told, kind, counted)
+        if ends:
+            self._finish(reason)
 
-    def _maybe_finish(self, told: dict[str, Any], kind: str, counted: bool) -> None:
-        """A finish reason, a type that says so, or a count in an event that says nothing else; a
-        document is whole if it holds any of the texts."""
-        reason = loose.text(told.get("finish_reason")) or loose.text(told.get("stop_reason"))
+    @property
+    def _spoken(self) -> bool:
+        return self.out.reasoned or self.out.answered
+
+    def _ends(self, told: dict[str, Any], kind: str, counted: bool) -> bool:
+        """A type that says so, or a count in an event that says nothing else; a document is whole
+        if it holds any of the texts."""
         silent = kind not in REASONING_TYPES and kind not in ANSWER_TYPES
         ended = kind in END_TYPES or told.get("done") is True or (silent and counted)
-        if reason or ended or (not self._stream and not told.keys().isdisjoint(_TEXTS)):
-            self._finish(reason)
+        return ended or (not self._stream and not told.keys().isdisjoint(_TEXTS))
 
     def _head(self, told: dict[str, Any]) -> None:
         self.report.response_id = self.report.response_id or loose.text(told.get("id"))

@@ -132,6 +132,21 @@ TRAPS = (
     ),
     Trap("half a document", body({"answer": "b"})[:-2], {"failure": "cut"}, whole=True),
     Trap(
+        "a reason and counts in one event",
+        sse(B, typed("done", finish_reason="length", usage=COUNTED, reasoning_tokens=7), DONE),
+        {**OK, "finish": "length", "usage": (5, 0, 9, 7)},
+    ),
+    Trap(
+        "a document in place of a stream",
+        body({"reasoning": "a", "answer": "b", "finish_reason": "stop"}),
+        BOTH,
+    ),
+    Trap(
+        "an end that repeats the whole text",
+        sse(typed("reasoning", "a"), B, {"done": True, "answer": "b", "reasoning": "a"}),
+        BOTH,
+    ),
+    Trap(
         "a document that holds no text", body({"status": "queued"}), {"failure": "cut"}, whole=True
     ),
 )
