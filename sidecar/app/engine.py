@@ -11,6 +11,7 @@ from sidecar.cache.store import Cache
 from sidecar.config import budgets
 from sidecar.config.durations import seconds
 from sidecar.config.resolve import Resolved
+from sidecar.config.schema import ServerConfig
 from sidecar.core.clock import Clock
 from sidecar.core.money import Price
 from sidecar.core.target import Target
@@ -84,7 +85,7 @@ class Engine:
             holding=Holding(),
             teacher=Teacher(clock, store),
             traffic=Traffic(),
-            recollections=Recollections(clock, cache, RecollectionPolicy()),
+            recollections=Recollections(clock, cache, _recollection(server)),
             rng=rng,
         )
         self.admission = Admission(clock, server.max_streams, server.max_waiting)
@@ -150,3 +151,11 @@ class Engine:
             policy=resolved.config.pool,
             default_timeout_s=seconds(resolved.config.server.default_timeout),
         )
+
+
+def _recollection(server: ServerConfig) -> RecollectionPolicy:
+    return RecollectionPolicy(
+        on=server.recollect,
+        keep_s=seconds(server.recollect_keep),
+        most_bytes=server.recollect_bytes,
+    )

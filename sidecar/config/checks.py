@@ -17,7 +17,13 @@ LONGEST_SOCKET = 103
 # A share a million times another's is none.
 LEAST_WEIGHT, MOST_WEIGHT = 0.001, 1000.0
 DURATIONS = {
-    "server": ("default_timeout", "drain_grace", "replay_keep", "replay_linger"),
+    "server": (
+        "default_timeout",
+        "drain_grace",
+        "replay_keep",
+        "replay_linger",
+        "recollect_keep",
+    ),
     "breaker": ("window", "open", "open_max"),
     "ledger": ("keep",),
     "telemetry": ("interval",),
@@ -28,6 +34,7 @@ FIGURES: dict[str, tuple[tuple[str, float, float | None], ...]] = {
         ("max_message_bytes", 1024, None),
         ("max_streams", 1, None),
         ("max_waiting", 0, None),
+        ("recollect_bytes", 0, None),
     ),
     "breaker": (("consecutive", 1, None), ("share", 0.01, 1.0), ("at_least", 1, None)),
     "retry_budget": (("share", 0.0, 1.0), ("at_least_per_s", 0.0, None)),

@@ -191,6 +191,9 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drain_grace: str | float = "25s"
     replay_keep: str | float = "300s"
     replay_linger: str | float = "30s"
+    recollect: bool = True
+    recollect_keep: str | float = "1h"
+    recollect_bytes: int = 8 * 1024 * 1024
 
 
 class BreakerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,9 +16,11 @@ from sidecar.gateway.recollection import Kept, Owner
 
 
 class RecollectionPolicy(msgspec.Struct, frozen=True):
-    """`keep_s`: how long a turn can be completed. `most_bytes`: what this daemon keeps in all; the
-    oldest gives way. `most_turn_bytes`: a turn that is larger is not kept."""
+    """`on`: whether anything is kept and put back. `keep_s`: how long a turn can be completed.
+    `most_bytes`: what this daemon keeps in all; the oldest gives way. `most_turn_bytes`: a turn
+    that is larger is not kept."""
 
+    on: bool = True
     keep_s: float = 3600.0
     most_bytes: int = 8 * 1024 * 1024
     most_turn_bytes: int = 256 * 1024
@@ -31,6 +33,7 @@ class Recollections:
         self._clock = clock
         self._cache = cache
         self._policy = policy
+        self._keeps = policy.on and policy.keep_s > 0
         # Sizes and ends (loop seconds) of what was put into the cache here, oldest first.
         self._sizes: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._total = 0
@@ -45,12 +48,14 @@ class Recollections:
 
         Nothing is awaited where there is nothing to keep.
         """
+        if not self._keeps:
+            return
         profile = lease.line.profile
         kept = recollection.worth_keeping(session.transcript, session.attempts, profile)
         if kept is None:
             return
         data = msgspec.msgpack.encode(kept)
-        if len(data) > self._policy.most_turn_bytes:
+        if len(data) > min(self._policy.most_turn_bytes, self._policy.most_bytes):
             return
         completion = session.request.completion
         owner = _owner(completion, lease)
@@ -62,7 +67,7 @@ class Recollections:
     async def restore(self, completion: Completion, lease: Lease) -> Completion:
         """`completion` with the reasoning put back that its caller left out."""
         profile = lease.line.profile
-        if not recollection.replays(profile):
+        if not self._keeps or not recollection.replays(profile):
             return completion
         wanted = recollection.lookups(_owner(completion, lease), completion.messages)
         if not wanted:

@@ -28,6 +28,8 @@ NO_PROVIDER = "providers"
         ("server: {drain_grace: soon}", "server.drain_grace", "expected a duration"),
         ("server: {default_timeout: -1}", "server.default_timeout", "must not be negative"),
         ("server: {replay_keep: x}", "server.replay_keep", "expected a duration"),
+        ("server: {recollect_keep: x}", "server.recollect_keep", "expected a duration"),
+        ("server: {recollect_bytes: -1}", "server.recollect_bytes", "expected 0 or more"),
         ("server: {caller_tokens: [{name: t}]}", "server.caller_tokens[0]", "expected exactly one"),
         (
             "server: {caller_tokens: [{name: '', env: T}]}",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from sidecar.cache.store import memory_cache
+from sidecar.cache.store import Cache, memory_cache
 from sidecar.core.failure import RequestFailed
 from sidecar.core.request import Message, ReasoningOptions, Role, Text
 from sidecar.core.transcript import Transcript
@@ -259,3 +259,52 @@ async def test_another_account_gets_nothing_that_only_its_maker_can_open() -> No
         await second_turn(house, "openai-responses", naive(said))
     assert "fake-seal-" not in str(house.body())
     await house.aclose()
+
+
+@in_virtual_time
+@pytest.mark.parametrize(
+    "policy",
+    [
+        RecollectionPolicy(on=False),
+        RecollectionPolicy(keep_s=0.0),
+        RecollectionPolicy(most_bytes=0),
+    ],
+)
+async def test_switched_off_nothing_goes_into_the_cache(policy: RecollectionPolicy) -> None:
+    house, cache = Tongues(), Watched()
+    kept = Recollections(house.clock, cache, policy)
+    house.engine.gateway.parts = replace(house.engine.parts, recollections=kept)
+    await first_turn(house, "deepseek")
+    assert cache.written == []
+    assert kept.total_bytes == 0
+    await house.aclose()
+
+
+@in_virtual_time
+async def test_switched_off_what_was_kept_before_is_not_put_back() -> None:
+    house, cache = Tongues(), memory_cache()
+    recollecting(house, cache, on=True)
+    said = await first_turn(house, "deepseek")
+    await second_turn(house, "deepseek", naive(said))
+    assert said.reasoning in str(house.body())
+    recollecting(house, cache, on=False)
+    await second_turn(house, "deepseek", naive(said))
+    assert said.reasoning not in str(house.body())
+    await house.aclose()
+
+
+def recollecting(house: Tongues, cache: Cache, *, on: bool) -> None:
+    kept = Recollections(house.clock, cache, RecollectionPolicy(on=on))
+    house.engine.gateway.parts = replace(house.engine.parts, recollections=kept)
+
+
+class Watched(Cache):
+    """A cache in memory that tells what was put into it."""
+
+    def __init__(self) -> None:
+        super().__init__(memory_cache())  # a cache answers to the same names as its backend
+        self.written: list[str] = []
+
+    async def set(self, key: str, data: bytes, ttl_s: float) -> bool:
+        self.written.append(key)
+        return True
