@@ -69,8 +69,9 @@ def file_for(given: str | None, environment: Mapping[str, str]) -> Path | None:
     return next((path for path in map(Path, USUAL_FILES) if path.is_file()), None)
 
 
-# Set before grpc is imported, unless the user set them. Measured in docs/decisions/0003: poll saves
-# a futex and a wake-up a message beside epoll with its event engine; nothing here ever forks.
+# Set before grpc is imported, unless the user set them. Measured in docs/decisions/0003 with
+# grpc.aio: poll saves a futex and a wake-up a message beside epoll with its event engine; nothing
+# here ever forks. The loop that drives grpc (0009) rests on the same two: a queue polls its own.
 GRPC = {
     "GRPC_POLL_STRATEGY": "poll",
     "GRPC_EXPERIMENTS": "-event_engine_listener",

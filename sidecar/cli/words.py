@@ -120,7 +120,17 @@ def summary(result: Result) -> list[str]:
     times += ["from the cache"] if result.cached else []
     times += [FINISHES[result.finish_reason]] if result.finish_reason in FINISHES else []
     lines += [", ".join(times)] if times else []
-    return lines + lost(result.attempts)
+    return lines + dropped(result.attempts) + lost(result.attempts)
+
+
+def dropped(attempts: Iterable[AttemptSummary]) -> list[str]:
+    """A line for each attempt whose target was not sent all that was asked for."""
+    return [
+        f"attempt {a.number} on {a.provider}/{a.model} was not sent as asked: "
+        f"{', '.join(a.dropped_options)}"
+        for a in attempts
+        if a.dropped_options
+    ]
 
 
 def lost(attempts: Iterable[AttemptSummary]) -> list[str]:

@@ -123,7 +123,7 @@ def test_a_cost_that_nobody_knows_is_not_nothing(cost: Cost, text: str) -> None:
 def test_the_summary_tells_tokens_cost_times_and_lost_attempts() -> None:
     lost = AttemptSummary(
         1, "p", "m", "k", Cause.FIRST, Continuation.FRESH, Outcome.INTERRUPTED, "STREAM_CUT",
-        USAGE, COST, 0.1,
+        USAGE, COST, 0.1, dropped_options=("temperature", "reasoning.budget_tokens"),
     )  # fmt: skip
     result = Result(
         finish_reason=FinishReason.LENGTH,
@@ -139,5 +139,6 @@ def test_the_summary_tells_tokens_cost_times_and_lost_attempts() -> None:
     assert words.summary(result) == [
         "1,200 tokens in (200 cached), 180 of reasoning and 120 of answer out, 0.0000006 USD",
         "first token after 50 ms, 2 s in all, cut off by the maximum of tokens",
+        "attempt 1 on p/m was not sent as asked: temperature, reasoning.budget_tokens",
         "attempt 1 on p/m interrupted (STREAM_CUT): 0.0000006 USD, included",
     ]
