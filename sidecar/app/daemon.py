@@ -25,6 +25,7 @@ from sidecar.config.resolve import Resolved
 from sidecar.config.store import own_password
 from sidecar.core.clock import LoopClock, system_now
 from sidecar.core.money import Price
+from sidecar.core.tasks import ended
 from sidecar.gateway.line import Line
 from sidecar.ledger.ledger import Ledger
 from sidecar.ledger.price_file import installed_version
@@ -222,9 +223,7 @@ class Daemon:
 
     async def _end(self) -> None:
         """Whatever happened: everything settled, written and closed."""
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            await asyncio.gather(self._refreshing, return_exceptions=True)
+        await ended([self._refreshing])
         await self._listener.stop(0.2)
         await self.engine.aclose()
         await self._ledger.aclose()

@@ -15,6 +15,7 @@ from sidecar.config.schema import ServerConfig
 from sidecar.core.clock import Clock
 from sidecar.core.money import Price
 from sidecar.core.target import Target
+from sidecar.core.tasks import ended
 from sidecar.failover.abilities import Abilities
 from sidecar.failover.experience import Experience
 from sidecar.gateway.admission import Admission
@@ -127,9 +128,7 @@ class Engine:
     async def aclose(self) -> None:
         """End everything that still runs, settled; close every connection."""
         await self.journals.aclose()
-        for task in self._beside:
-            task.cancel()
-        await asyncio.gather(*self._beside, return_exceptions=True)
+        await ended(self._beside)
         await self.spending.aclose()
         await self.fleet.aclose()
         await self.store.aclose()

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sidecar.app.source import Source
+from sidecar.core.tasks import ended
 
 log = logging.getLogger("headway")
 
@@ -51,9 +52,7 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended([self._task])
 
     def _folders(self) -> set[Path]:
         paths = set(self._files())

@@ -23,6 +23,7 @@ from sidecar.cache.store import Cache
 from sidecar.core.clock import Clock
 from sidecar.core.events import Answer, AttemptBegan, Completed, Event, Reasoning, Refusal, ToolCall
 from sidecar.core.failure import Reason, RequestFailed
+from sidecar.core.tasks import ended
 from sidecar.gateway import endings, tape
 from sidecar.gateway.pulse import Pulse
 from sidecar.gateway.scribe import Scribe, at_the_seam, taken_over
@@ -240,10 +241,7 @@ class Journals:
         """Cancel what still runs, and wait for it to be settled."""
         self._closing = True
         journals = list(self._journals.values())
-        tasks = [journal.task for journal in journals if journal.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended([journal.task for journal in journals])
         for journal in journals:
             if not journal.over:  # its task was cancelled before its first step
                 journal.close(endings.draining())
@@ -308,7 +306,7 @@ class Journals:
         if journal.error is not None and journal.error.retry_after_s is not None:
             self._journals.pop(request_id, None)  # at once: a new try is to be a new stream
         if journal.scribe is not None:
-            await asyncio.gather(*beside, return_exceptions=True)
+            await ended(beside)
         await self._keep(request_id, journal)
 
     async def _keep(self, request_id: str, journal: Journal) -> None:

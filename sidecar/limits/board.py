@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import msgspec
 
 from sidecar.core.clock import Clock
+from sidecar.core.tasks import ended
 from sidecar.limits.pool import StoreAway
 
 Name = tuple[str, ...]
@@ -310,9 +311,7 @@ class Board:
             self._ear.cleared(name, now)
 
     async def aclose(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
         await self._wire.aclose()
 
 

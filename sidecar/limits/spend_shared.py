@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from sidecar.core.clock import Clock
+from sidecar.core.tasks import ended
 from sidecar.limits.pool import StoreAway
 from sidecar.limits.spend import LINGER_NS, Account, Spent, fits
 
@@ -254,9 +255,7 @@ class SharedSpend:
 
     async def aclose(self) -> None:
         """Tell what is owed, if the store is there, and stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended([self._task])
         if self._calls:
             await asyncio.gather(*self._calls, return_exceptions=True)
         known = list(self._known.values())

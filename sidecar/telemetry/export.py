@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 
 from sidecar.core.clock import Clock
+from sidecar.core.tasks import ended
 from sidecar.telemetry.metrics import Published
 from sidecar.telemetry.settings import Settings
 from sidecar.telemetry.tree import Encoded
@@ -196,8 +197,7 @@ class Exporter:
         if self._task is not None:
             patience_s = min(timeout_s, _PATIENCE_IN_TROUBLE_S) if self._trouble else timeout_s
             await asyncio.wait((self._task,), timeout=patience_s)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended([self._task])
         self._disarm()
         if self._metrics_timer is not None:
             self._metrics_timer.cancel()
