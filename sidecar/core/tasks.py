@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 AGAIN_S = 1.0
-"""A task that goes on for so long after its cancellation is cancelled again. Its own clean-up, which
-a second one would interrupt, takes milliseconds."""
+"""A task that goes on for so long after its cancellation is cancelled again. Its clean-up, which a
+second one would interrupt, takes milliseconds."""
 
 
 async def ended(tasks: Iterable[asyncio.Task[Any] | None]) -> None:

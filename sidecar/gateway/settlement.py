@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 
 from sidecar.core.events import AttemptSummary, Outcome, Saved
-from sidecar.core.failure import Failure
+from sidecar.core.failure import Cause, Failure
 from sidecar.core.money import FREE, cost_of
 from sidecar.core.money import Cost as Money
 from sidecar.core.usage import NOTHING, Usage
@@ -34,6 +34,7 @@ class Settlement:
     """Collects what is to be settled while an attempt runs, and settles it at its end."""
 
     __slots__ = (
+        "_answered",
         "_began",
         "_began_ns",
         "_decoder",
@@ -66,6 +67,7 @@ class Settlement:
         # What a resumed attempt sends again is input there: so many tokens, counted when they came.
         self._kept = plan.carried
         self._dispatched = False
+        self._answered = False
         self._dropped: tuple[str, ...] = ()
         self._told = Told()
         self._settled = False
@@ -124,6 +126,7 @@ class Settlement:
 
     def responded(self, status: int, headers: Mapping[str, str]) -> None:
         """Response headers are here."""
+        self._answered = True
         now = self._parts.clock.now()
         self._session.stamps.connect_s = now - self._began
         self._trace.responded(status, self._parts.clock.wall_ns())
@@ -221,6 +224,8 @@ class Settlement:
         self._settled = True
         self._parts.holding.discard(self)
         usage = self._usage()
+        if self._unheard(reason):
+            usage = Usage(estimated=True)
         self._parts.leases.settle(self._lease.reservation, self._used(usage))
         key = self._lease.key
         self._parts.traffic.ended(self._lease.line.target.name, key.provider, key.alias, reason)
@@ -267,6 +272,12 @@ class Settlement:
             reasoning_tokens=reasoning,
             estimated=True,
         )
+
+    def _unheard(self, reason: str) -> bool:
+        """Sent, and given up before the answer began: providers say nowhere whether they bill it.
+        It is entered as nothing, and marked, so that nobody takes this zero for a told one."""
+        given_up = reason in ("", Cause.TIMEOUT_HEADERS.value)
+        return self._dispatched and not self._answered and given_up
 
     def _used(self, usage: Usage) -> Cost:
         """For the buckets. A request that never left is given back; one that was sent and not

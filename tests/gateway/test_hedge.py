@@ -183,3 +183,13 @@ async def test_a_reader_that_does_not_read_holds_the_winner_back() -> None:
     assert not any(isinstance(event, Reasoning) for event in rest)
     assert completed(rest).attempts[1].outcome is Outcome.COMPLETED
     house.judge()
+
+
+@in_virtual_time
+async def test_an_attempt_given_up_before_any_answer_is_marked_as_unknown() -> None:
+    house = hedging("silent-30")
+    await house.ask("hedged")
+    lost, won = sorted(house.books.entries, key=lambda entry: entry.attempt)
+    assert (lost.outcome, lost.cost.total_nano_usd) == (Outcome.CANCELLED_HEDGE, 0)
+    assert (lost.usage.estimated, won.usage.estimated) == (True, False)
+    house.judge()
