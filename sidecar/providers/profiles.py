@@ -99,7 +99,8 @@ class ModelProfile(msgspec.Struct, frozen=True):
 class Timeouts(msgspec.Struct, frozen=True):
     """Defaults for the phases of an attempt, in seconds; configuration may override each.
 
-    `first_event_s` runs from the request to the first token, keep-alives not counted;
+    `connect_s` and `headers_s` are one clock, from the attempt's begin to the response's headers;
+    `first_event_s` runs from there to the first token, keep-alives not counted;
     `reasoning_gap_s`, `answer_gap_s` between tokens; `turn_gap_s` from thinking to answering.
     """
 

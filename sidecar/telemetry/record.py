@@ -85,7 +85,6 @@ class AttemptTrace(msgspec.Struct, kw_only=True, eq=False):
     url: str = ""
     candidates: int | None = None
     cooling: int | None = None
-    exhausted: int | None = None
     dropped_options: tuple[str, ...] = ()
     provider_trace: str = ""
     provider_cost_nano_usd: int | None = None
@@ -104,12 +103,10 @@ class AttemptTrace(msgspec.Struct, kw_only=True, eq=False):
         """Goes with `traceparent`; the caller's, unchanged."""
         return self.context.trace_state
 
-    def chosen(self, *, candidates: int, cooling: int = 0, exhausted: int | None = None) -> None:
-        """How the key was chosen: how many there were, how many were passed over and why; what
-        nobody counted is None."""
+    def chosen(self, *, candidates: int, cooling: int = 0) -> None:
+        """How the key was chosen: of how many, and how many were passed over because they rest."""
         self.candidates = candidates
         self.cooling = cooling
-        self.exhausted = exhausted
 
     def called(self, url: str) -> None:
         """The address called; user, query and fragment may hold a key and are cut off at once."""

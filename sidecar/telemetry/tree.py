@@ -306,7 +306,6 @@ def _attempt_attributes(attempt: AttemptTrace, error: str) -> tuple[Pair, ...]:
         (semconv.KEY_ALIAS, attempt.key_alias),
         (semconv.KEY_CANDIDATES, attempt.candidates),
         (semconv.KEY_REJECTED_COOLING, attempt.cooling),
-        (semconv.KEY_REJECTED_EXHAUSTED, attempt.exhausted),
         (semconv.ATTEMPT_DROPPED_OPTIONS, attempt.dropped_options or None),
         (semconv.ERROR_TYPE, error),
     )

@@ -20,7 +20,7 @@ async def traced(house: House, request: Request) -> RequestTrace:
 async def test_an_attempt_says_how_its_key_was_chosen_and_what_was_called() -> None:
     house = House(aliases=("a1", "a2"))
     (attempt,) = (await traced(house, house.request())).attempts
-    assert (attempt.candidates, attempt.cooling, attempt.exhausted) == (2, 0, None)
+    assert (attempt.candidates, attempt.cooling) == (2, 0)
     assert attempt.url == "http://alpha/chat/completions"
     await house.aclose()
 

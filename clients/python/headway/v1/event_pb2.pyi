@@ -538,8 +538,8 @@ class AttemptSummary(_message.Message):
 
     @_builtins.property
     def dropped_options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Options of the request that this model does not know and that were left out, by their names in
-        Completion, such as "seed" or "presence_penalty".
+        """Options of the request that were not sent as they were asked, by their names in Completion, such
+        as "seed" or "presence_penalty": left out, or replaced by the nearest that this model knows.
         """
 
     def __init__(

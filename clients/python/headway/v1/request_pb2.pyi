@@ -627,11 +627,13 @@ class PhaseTimeouts(_message.Message):
 
     @_builtins.property
     def headers(self) -> _duration_pb2.Duration:
-        """From sending the request until the response's headers."""
+        """From when the attempt begins until the response's headers, beyond what `connect` allows: the two
+        are added, for a connection that already stands has all of both.
+        """
 
     @_builtins.property
     def first_event(self) -> _duration_pb2.Duration:
-        """From sending the request until the first reasoning, answer or tool call."""
+        """From the response's headers until the first reasoning, answer or tool call."""
 
     @_builtins.property
     def reasoning_gap(self) -> _duration_pb2.Duration:
