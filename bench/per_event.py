@@ -1,10 +1,11 @@
 """What decoding one event costs, by dialect: every recorded stream, decoded in this process.
 
 `.venv/bin/python bench/per_event.py [DIRECTORY...]` looks for `meta.json` below the directories
-(default: tests/). Two ways to be fed are timed, because they are the two ends of real traffic:
-"alone" gives the decoder one event a read, as a slow stream does; "merged" gives it reads of
-16 KiB, as a saturated one does. A decoder is made anew for each body, and its making is counted;
-the target's profile is not: a daemon makes it once, when it reads its configuration.
+(default: tests/); what nobody ever recorded is measured on the fake provider's answer. Two ways to
+be fed are timed, because they are the two ends of real traffic: "alone" gives the decoder one event
+a read, as a slow stream does; "merged" gives it reads of 16 KiB, as a saturated one does. A decoder
+is made anew for each body, and its making is counted; the target's profile is not: a daemon makes
+it once, when it reads its configuration.
 Figures are the best of many short rounds, in processor time: on a shared machine, what is above the
 best is not ours.
 """
@@ -20,6 +21,9 @@ from pathlib import Path
 from sidecar.providers import replay
 from sidecar.providers.profiles import TargetProfile
 from sidecar.providers.table import DIALECTS
+from sidecar.testing.asked import Plan
+from sidecar.testing.dialects import DIALECTS as SPOKEN
+from tests.providers.fuzz_seeds import said
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 100
@@ -55,9 +59,20 @@ def recordings(directory: Path) -> Iterator[Recording]:
         if meta.get("kind") != "stream" or name not in DIALECTS:
             continue
         body = (path.parent / meta["file"]).read_bytes()
-        cut = _LINE_END if meta["file"].endswith(".ndjson") else _SSE_END
-        events = tuple(piece for piece in cut.split(body) if piece)
-        yield Recording(name, replay.known(meta["provider"]), body, events)
+        yield in_events(name, replay.known(meta["provider"]), body)
+
+
+def in_events(dialect: str, target: TargetProfile, body: bytes) -> Recording:
+    """The body, cut into its events."""
+    cut = _LINE_END if dialect == "ollama" else _SSE_END
+    return Recording(dialect, target, body, tuple(piece for piece in cut.split(body) if piece))
+
+
+def made(dialect: str) -> Recording:
+    """What the fake provider says in a dialect of which there is no recording."""
+    (speaker,) = (row for row in SPOKEN if row.name == dialect)
+    plan = Plan(reasoning_words=40, answer_words=60)
+    return in_events(dialect, replay.known(dialect), said(speaker, dialect, plan, True))
 
 
 def decode(recording: Recording, pieces: tuple[bytes, ...]) -> None:
@@ -101,7 +116,9 @@ def main() -> None:
         )
     print(f"{'dialect':<20}{'streams':>8}{'events':>8}{'bytes/event':>14}", end="")
     print(f"{'alone, us':>12}{'merged, us':>13}")
-    for dialect in sorted({r.dialect for r in found}):
+    heard = {r.dialect for r in found}
+    found += [made(dialect) for dialect in DIALECTS if dialect not in heard]
+    for dialect in sorted(DIALECTS):
         print(row(dialect, [r for r in found if r.dialect == dialect]))
 
 

@@ -13,7 +13,7 @@ from sidecar.core.usage import Usage
 from sidecar.providers import errors, loose
 from sidecar.providers.dialect import Report
 from sidecar.providers.merge import Merger
-from sidecar.providers.sse import Event
+from sidecar.providers.sse import Event, Framed
 
 # A whole answer in one document: generous, and still a bound.
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -28,9 +28,9 @@ class Framer(Protocol):
     keepalives: int
     overflow: bool
 
-    def feed(self, data: bytes) -> list[Event]: ...
+    def feed(self, data: bytes) -> Framed: ...
 
-    def end(self) -> list[Event]: ...
+    def end(self) -> Framed: ...
 
 
 class DocumentFramer:
@@ -46,7 +46,7 @@ class DocumentFramer:
         self.keepalives = 0
         self.overflow = False
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> Framed:
         if self.overflow:
             return []
         if not self._buffer and not data.strip():
@@ -58,10 +58,10 @@ class DocumentFramer:
             self._buffer = bytearray()
         return []
 
-    def end(self) -> list[Event]:
+    def end(self) -> Framed:
         whole, self._buffer = bytes(self._buffer).strip(), bytearray()
         whole = whole.removeprefix(b"\xef\xbb\xbf")
-        return [Event(whole)] if whole else []
+        return [whole] if whole else []
 
 
 class Decoding(abc.ABC):
@@ -104,16 +104,10 @@ class Decoding(abc.ABC):
         return self.out.reasoning_pieces, self.out.answer_pieces
 
     def feed(self, data: bytes) -> list[Delta]:
-        if self._over():
+        if self.done or self.failure is not None:
             return []
-        framer = self._framer
-        for event in framer.feed(data):
-            if event.data:
-                self.heard = True
-            self.on_event(event)
-            if self.done or self.failure is not None:
-                break
-        if framer.overflow:
+        self._each(self._framer.feed(data))
+        if self._framer.overflow:
             self.fail(Failure(Cause.MALFORMED, "one event was larger than this side accepts"))
         return self.out.take()
 
@@ -121,11 +115,7 @@ class Decoding(abc.ABC):
         if self._over():
             return []
         self.torn = True
-        for event in self._framer.end():
-            self.heard = self.heard or bool(event.data)
-            self.on_event(event)
-            if self._over():
-                break
+        self._each(self._framer.end())
         if self.failure is None:
             self.on_end()
         if self.failure is None and not self.finished:
@@ -134,8 +124,8 @@ class Decoding(abc.ABC):
         return self.out.take()
 
     @abc.abstractmethod
-    def on_event(self, event: Event) -> None:
-        """Take one event of the body."""
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
+        """Take the data of one event of the body; `name` is its own where that says `error`."""
 
     def on_end(self) -> None:  # noqa: B027 - most dialects hold nothing back
         """The body is over: give out what was held back."""
@@ -154,7 +144,7 @@ class Decoding(abc.ABC):
         of the text, and marked in the report; the total stays the provider's."""
         self.report.usage = usage
         self._split = not itemised
-        if self._split or self.report.finish_reason is not None:
+        if self.report.finish_reason is not None or (self._split and self.out.reasoned):
             self.refine()
 
     def refine(self) -> None:
@@ -189,13 +179,25 @@ class Decoding(abc.ABC):
             self.fail(failure)
         elif not self.heard and lines[:1] == b"{" and loose.readable(lines):
             self.heard = True
-            self.on_event(Event(lines))
+            self.on_event(lines)
 
-    def _each(self, events: list[Event]) -> None:
+    def _each(self, events: Framed) -> None:
         for event in events:
-            self.on_event(event)
+            if isinstance(event, Event):
+                self._odd(event)
+            elif event:
+                self.heard = True
+                self.on_event(event)
             if self.done or self.failure is not None:
                 return
+
+    def _odd(self, event: Event) -> None:
+        """An event of which the data is not all."""
+        if event.stray:
+            self.stray(event.stray)
+        if event.data and self.failure is None:
+            self.heard = True
+            self.on_event(event.data, event.name)
 
     def _over(self) -> bool:
         return self.done or self.failure is not None

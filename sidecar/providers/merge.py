@@ -46,7 +46,8 @@ class Merger:
     def reasoning(self, text: str) -> None:
         if text:
             if self._kind != _REASONING:
-                self._flush()
+                if self._kind:
+                    self._flush()
                 self._kind = _REASONING
                 self.reasoned = True
             self.reasoning_pieces += 1
@@ -55,7 +56,8 @@ class Merger:
     def answer(self, text: str) -> None:
         if text:
             if self._kind != _ANSWER:
-                self._flush()
+                if self._kind:
+                    self._flush()
                 self._kind = _ANSWER
                 self.answered = True
             self.answer_pieces += 1
@@ -100,7 +102,7 @@ class Merger:
 
     def take(self) -> list[Delta]:
         """Everything since the last take, in order."""
-        if self._kind != _NONE:
+        if self._kind:
             self._flush()
         elif not self._out:
             return []
@@ -112,11 +114,11 @@ class Merger:
             return
         parts = self._parts
         text = parts[0] if len(parts) == 1 else "".join(parts)
+        parts.clear()
         if self._kind == _REASONING:
             self._reasoning_chars += len(text)
             self._out.append(Reasoning(text))
         else:
             self._other_chars += len(text)
             self._out.append(Answer(text))
-        parts.clear()
         self._kind = _NONE

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sidecar.providers.sse import MAX_EVENT_BYTES, Event
+from sidecar.providers.sse import MAX_EVENT_BYTES, Framed
 
 
 class LineFramer:
-    """Bytes in, lines out as nameless events; blank lines count as keep-alives.
+    """Bytes in, lines out as plain events; blank lines count as keep-alives.
 
     `overflow` turns True when one line grew beyond `max_bytes`; nothing is returned any more.
     """
@@ -19,12 +19,12 @@ class LineFramer:
         self.keepalives = 0
         self.overflow = False
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> Framed:
         """Take some bytes; return the lines they complete."""
         if self.overflow:
             return []
         if not self._buffer and data.endswith(b"\n"):
-            return self._lines(data)
+            return self._lines(data[:-1])
         border = data.rfind(b"\n")
         self._buffer += data
         if border < 0:
@@ -34,22 +34,22 @@ class LineFramer:
         del self._buffer[: end + 1]
         return self._bound(self._lines(whole))
 
-    def end(self) -> list[Event]:
+    def end(self) -> Framed:
         """Take the end of the body: a last line needs no line end."""
         rest, self._buffer = bytes(self._buffer), bytearray()
-        return self._lines(rest)
+        return self._lines(rest) if rest else []
 
-    def _bound(self, events: list[Event]) -> list[Event]:
+    def _bound(self, events: Framed) -> Framed:
         if len(self._buffer) > self._max:
             self.overflow = True
             self._buffer = bytearray()
         return events
 
-    def _lines(self, whole: bytes) -> list[Event]:
-        events = []
+    def _lines(self, whole: bytes) -> Framed:
+        events: Framed = []
         for line in whole.split(b"\n"):
             if line and not line.isspace():
-                events.append(Event(line))
+                events.append(line)
             else:
                 self.keepalives += 1
         return events

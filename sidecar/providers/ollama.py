@@ -18,7 +18,6 @@ from sidecar.providers.numbers import count
 from sidecar.providers.options import Body
 from sidecar.providers.profiles import Quirks, TargetProfile
 from sidecar.providers.spoken import Spoken
-from sidecar.providers.sse import Event
 from sidecar.providers.think import ThinkSplitter
 from sidecar.providers.tool_calls import ToolCalls, arguments_of
 
@@ -69,11 +68,11 @@ class OllamaDecoder(Decoding):
         self._calls = ToolCalls()
         self._think = ThinkSplitter(quirks.think_tags)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
         try:
-            line = loose.typed(event.data, _DECODER, Line)
+            line = loose.typed(data, _DECODER, Line)
         except ValueError:
-            self.unreadable(event.data)
+            self.unreadable(data)
             return
         if line.error and self._failed(line.error):
             return

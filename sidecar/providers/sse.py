@@ -6,6 +6,8 @@ some providers put their errors: unknown fields (`error: {...}`) and bare JSON a
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 BOM = b"\xef\xbb\xbf"
@@ -13,13 +15,21 @@ BOM = b"\xef\xbb\xbf"
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 MAX_STRAY_BYTES = 64 * 1024
 
+LF = 0x0A
+# An event with a name and one line of data; the last one's blank line is not there.
+_NAMED = re.compile(rb"^event: (?!error)[^\n]*\ndata: ([^\n]*)(?:\n\n|\Z)", re.MULTILINE)
+
 
 class Event(msgspec.Struct):
-    """One dispatched event. `stray` holds the lines no SSE field claims, joined by LF."""
+    """One event that needs a closer look than its data: a name that says `error`, or lines that no
+    SSE field claims (`stray`, joined by LF). Any other event is its data and nothing else."""
 
     data: bytes
     name: bytes = b""
     stray: bytes = b""
+
+
+Framed = list[bytes | Event]
 
 
 class SseFramer:
@@ -29,38 +39,58 @@ class SseFramer:
     the framer then holds nothing and returns nothing any more.
     """
 
-    __slots__ = ("_buffer", "_cr", "_max", "_scanned", "_started", "keepalives", "overflow")
+    __slots__ = (
+        "_buffer",
+        "_cr",
+        "_held",
+        "_max",
+        "_scanned",
+        "_started",
+        "keepalives",
+        "overflow",
+    )
 
     def __init__(self, max_bytes: int = MAX_EVENT_BYTES) -> None:
         self._buffer = bytearray()
         self._max = max_bytes
         self._cr = False
+        # Is there anything of the bytes before that bears on the next ones?
+        self._held = False
         self._started = False
         self._scanned = 0
         self.keepalives = 0
         self.overflow = False
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> Framed:
         """Take some bytes; return the events they complete."""
-        between = self._started and not self._buffer and not self._cr
-        if between:
+        if not self._held and data[:6] == b"data: ":
             # One event, whole, in one read: the way of nearly every token.
-            alone = _alone(data)
-            if alone is not None:
-                return [alone]
-        if self._cr or b"\r" in data:
+            newline, carriage = data.find(b"\n"), data.find(b"\r")
+            if carriage < 0 and newline == len(data) - 2 and data[-1] == LF:
+                self._started = True
+                return [data[6:-2]]
+            if newline == len(data) - 3 == carriage + 1 and data[-2:] == b"\r\n":
+                self._started = True
+                return [data[6:-4]]
+        if self._cr or data.find(b"\r") >= 0:
             data = self._unix(data)
-        if not between or data[-2:] != b"\n\n":
-            return self._buffered(data)
-        return self._split(data[:-2])
+        if not self._held and data[-2:] == b"\n\n" and data[0] != BOM[0]:
+            self._started = True
+            return self._split(data[:-2])
+        events = self._buffered(data)
+        self._held = self._cr or self.overflow or bool(self._buffer)
+        return events
 
-    def end(self) -> list[Event]:
+    def end(self) -> Framed:
         """Take the end of the body. An unterminated last event is given out as it is.
 
         The standard discards it; here the decoder decides: a whole JSON document is believed, a
         torn one shows that the stream was cut.
         """
+        if not self._held:
+            return []
         rest, self._buffer = bytes(self._buffer), bytearray()
+        self._held = False
         self._scanned = 0
         if not self._started:
             rest = rest.removeprefix(BOM)
@@ -78,7 +108,7 @@ class SseFramer:
             data = b"\n".join([head, *[part.removeprefix(b"\n") for part in rest]])
         return data
 
-    def _buffered(self, data: bytes) -> list[Event]:
+    def _buffered(self, data: bytes) -> Framed:
         if self.overflow:
             return []
         buffer = self._buffer
@@ -126,23 +156,20 @@ class SseFramer:
             del buffer[: line + 1]
             self._scanned = len(buffer)
 
-    def _split(self, whole: bytes) -> list[Event]:
-        events = []
+    def _split(self, whole: bytes) -> Framed:
+        """The events of whole blocks, with blank lines between them."""
+        texts = _plain(whole)
+        if texts is not None:
+            return texts
+        events: Framed = []
         for block in whole.split(b"\n\n"):
-            line = block.find(b"\n")
-            if line < 0 and block[:6] == b"data: ":
-                events.append(Event(block[6:]))
-            elif (
-                block[:7] == b"event: "
-                and block[line : line + 7] == b"\ndata: "
-                and (block.find(b"\n", line + 1) < 0)
-            ):
-                events.append(Event(block[line + 7 :], block[7:line]))
+            if block[:6] == b"data: " and block.find(b"\n") < 0:
+                events.append(block[6:])
             elif block and (event := self._slow(block)) is not None:
                 events.append(event)
         return events
 
-    def _slow(self, block: bytes) -> Event | None:
+    def _slow(self, block: bytes) -> bytes | Event | None:
         """Any block, line by line. None if there is nothing in it to tell."""
         data: list[bytes] = []
         stray: list[bytes] = []
@@ -157,21 +184,15 @@ class SseFramer:
                 self.keepalives += 1
             elif line.strip() and field not in (b"id", b"retry"):
                 stray.append(line)
-        if not data and not stray:
-            return None
-        return Event(b"\n".join(data), name, b"\n".join(stray)[:MAX_STRAY_BYTES])
+        if stray or (data and name == b"error"):
+            return Event(b"\n".join(data), name, b"\n".join(stray)[:MAX_STRAY_BYTES])
+        return b"\n".join(data) if data else None
 
 
-def _alone(data: bytes) -> Event | None:
-    """`data` as the one event it is; None if it is anything else, or needs a closer look."""
-    end = data.find(b"\n")
-    if data[:6] == b"data: ":
-        if end == len(data) - 2 and data[-1:] == b"\n" and b"\r" not in data:
-            return Event(data[6:-2])
-        if data[end - 1 :] == b"\r\n\r\n" and data.find(b"\r") == end - 1:
-            return Event(data[6 : end - 1])
-        return None
-    named = data[end : end + 7] == b"\ndata: " and data[:7] == b"event: "
-    if named and data.find(b"\n", end + 1) == len(data) - 2 and data[-1:] == b"\n":
-        return None if b"\r" in data else Event(data[end + 7 : -2], data[7:end])
-    return None
+def _plain(whole: bytes) -> Framed | None:
+    """The data of blocks that all look alike: one line of data each, or a name before it."""
+    if whole[:6] == b"data: ":
+        texts, lines = whole[6:].split(b"\n\ndata: "), 2
+    else:
+        texts, lines = _NAMED.findall(whole), 3
+    return texts if whole.count(b"\n") == lines * len(texts) - 2 else None  # type: ignore[return-value]

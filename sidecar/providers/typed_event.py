@@ -19,7 +19,7 @@ from sidecar.providers.openai_chat.encode import encode
 from sidecar.providers.openai_chat.usage import usage_of
 from sidecar.providers.profiles import TargetProfile
 from sidecar.providers.spoken import Spoken
-from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.sse import SseFramer
 
 REASONING_TYPES = frozenset({"reasoning", "thinking", "thought"})
 ANSWER_TYPES = frozenset({"answer", "content", "text", "message"})
@@ -39,19 +39,15 @@ class TypedEventDecoder(Decoding):
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
         self._stream = stream
 
-    def on_event(self, event: Event) -> None:
-        if event.stray:
-            self.stray(event.stray)
-        if not event.data or self.failure is not None:
-            return
-        if event.data.strip() == b"[DONE]":
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
+        if data.strip() == b"[DONE]":
             # This dialect's only sure end mark: it is a finish of its own.
             self._finish("")
             self.done = True
             return
-        told = _object(event.data)
+        told = _object(data)
         if told is None:
-            self.unreadable(event.data)
+            self.unreadable(data)
         else:
             self._told(told)
 

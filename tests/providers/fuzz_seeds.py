@@ -71,8 +71,8 @@ def spoken(dialect: str) -> Iterator[bytes]:
     (speaker,) = (row for row in SPOKEN if row.name == dialect)
     for flavour in FLAVOURS if dialect == "openai-chat" else (dialect,):
         for plan in PLANS:
-            yield STREAM + shortened(_said(speaker, flavour, plan, True))
-            yield WHOLE + _said(speaker, flavour, plan, False)
+            yield STREAM + shortened(said(speaker, flavour, plan, True))
+            yield WHOLE + said(speaker, flavour, plan, False)
 
 
 def audited(dialect: str) -> Iterator[bytes]:
@@ -102,7 +102,8 @@ def words(dialect: str) -> list[str]:
     return [word for word in found if 0 < len(word) <= 40]
 
 
-def _said(speaker: Dialect, flavour: str, plan: Plan, stream: bool) -> bytes:
+def said(speaker: Dialect, flavour: str, plan: Plan, stream: bool) -> bytes:
+    """A healthy answer of the fake provider as it stands on the wire, all of it."""
     asked = Asked(
         *(speaker.name, flavour, "fake", stream, ("How far is it?",)),
         include_usage=True,

@@ -8,7 +8,7 @@ from sidecar.core.events import FinishReason
 from sidecar.core.failure import Cause, Failure
 from sidecar.providers.decoding import Decoding, DocumentFramer, refined
 from sidecar.providers.merge import Merger
-from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.sse import SseFramer
 
 ERROR = Failure(Cause.SERVER_ERROR, "broken")
 
@@ -18,8 +18,8 @@ class Scripted(Decoding):
 
     __slots__ = ()
 
-    def on_event(self, event: Event) -> None:
-        word = event.data.decode()
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
+        word = data.decode()
         if word == "finish":
             self.finish("stop", FinishReason.STOP)
         elif word == "fail":
@@ -27,7 +27,7 @@ class Scripted(Decoding):
         elif word == "done":
             self.done = True
         elif word == "garbled":
-            self.unreadable(event.data)
+            self.unreadable(data)
         else:
             self.out.answer(word)
 
@@ -117,7 +117,7 @@ def test_a_document_is_given_out_at_its_end() -> None:
     assert framer.feed(b"\n\n") == []
     assert framer.feed(b'{"a"') == []
     assert framer.feed(b":1}\n") == []
-    assert framer.end() == [Event(b'{"a":1}')]
+    assert framer.end() == [b'{"a":1}']
     assert framer.keepalives == 1
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from sidecar.providers.ndjson import LineFramer
 
 
 def lines(*pieces: bytes) -> list[bytes]:
     framer = LineFramer()
     events = [event for piece in pieces for event in framer.feed(piece)]
-    return [event.data for event in events + framer.end()]
+    return [line for line in events + framer.end() if isinstance(line, bytes)]
 
 
 def test_each_line_is_an_event() -> None:
@@ -36,3 +39,20 @@ def test_a_line_may_not_grow_without_bound() -> None:
     framer.feed(b"x" * 11)
     assert framer.overflow
     assert framer.feed(b"\n{}\n") == []
+
+
+WORDS = (b"{", b"{}", b"x", b" ", b"\n", b"\r\n", b"{}\n", b"{}\r\n")
+READS = st.lists(st.lists(st.sampled_from(WORDS), max_size=4).map(b"".join), max_size=8)
+
+
+@given(READS)
+def test_how_lines_are_read_changes_nothing(reads: list[bytes]) -> None:
+    body = b"".join(reads)
+    assert lines(*reads) == lines(*(body[at : at + 1] for at in range(len(body))))
+
+
+def test_a_line_is_no_sign_of_life_beside_itself() -> None:
+    framer = LineFramer()
+    framer.feed(b"{}\n{}\n")
+    framer.end()
+    assert framer.keepalives == 0

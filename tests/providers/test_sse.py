@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.sse import Event, Framed, SseFramer
 
 
-def framed(*pieces: bytes) -> list[Event]:
+def framed(*pieces: bytes) -> Framed:
     framer = SseFramer()
     events = [event for piece in pieces for event in framer.feed(piece)]
     return events + framer.end()
 
 
 def datas(*pieces: bytes) -> list[bytes]:
-    return [event.data for event in framed(*pieces)]
+    return [event.data if isinstance(event, Event) else event for event in framed(*pieces)]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
@@ -32,7 +34,7 @@ def test_a_crlf_in_two_chunks_is_one_line_end() -> None:
 
 def test_a_cr_ends_an_event_without_waiting_for_an_lf() -> None:
     framer = SseFramer()
-    assert [event.data for event in framer.feed(b"data: a\r\r")] == [b"a"]
+    assert framer.feed(b"data: a\r\r") == [b"a"]
 
 
 def test_an_empty_chunk_changes_nothing() -> None:
@@ -61,8 +63,9 @@ def test_a_data_line_without_colon_is_an_empty_line_of_data() -> None:
     assert datas(b"data: a\ndata\n\n") == [b"a\n"]
 
 
-def test_an_event_name_comes_with_its_data() -> None:
+def test_a_name_is_told_where_it_is_error() -> None:
     assert framed(b"event: error\ndata: {}\n\n") == [Event(b"{}", b"error")]
+    assert framed(b"event: ping\ndata: {}\n\n") == [b"{}"]
 
 
 def test_an_event_name_behind_its_data_counts_too() -> None:
@@ -99,19 +102,19 @@ def test_an_unknown_field_is_kept() -> None:
 
 def test_bare_json_behind_the_events_is_kept() -> None:
     body = b'data: {}\r\n\r\n{\r\n  "error": {\r\n    "code": 503\r\n  }\r\n}\r\n'
-    assert framed(body)[1].stray == b'{\n  "error": {\n    "code": 503\n  }\n}'
+    assert framed(body)[1] == Event(b"", b"", b'{\n  "error": {\n    "code": 503\n  }\n}')
 
 
 def test_a_last_event_without_its_blank_line_is_given_out_at_the_end() -> None:
     framer = SseFramer()
-    assert framer.feed(b"data: a\n\ndata: [DONE]") == [Event(b"a")]
-    assert framer.end() == [Event(b"[DONE]")]
+    assert framer.feed(b"data: a\n\ndata: [DONE]") == [b"a"]
+    assert framer.end() == [b"[DONE]"]
 
 
 def test_the_end_comes_once() -> None:
     framer = SseFramer()
     framer.feed(b"data: a")
-    assert framer.end() == [Event(b"a")]
+    assert framer.end() == [b"a"]
     assert framer.end() == []
 
 
@@ -139,3 +142,36 @@ def test_many_events_together_may_be_larger_than_one_may_be() -> None:
     framer = SseFramer(max_bytes=10)
     assert len(framer.feed(b"data: a\n\n" * 100)) == 100
     assert not framer.overflow
+
+
+# Words of which a body may be made, so that short lists of them meet every rule of the framing.
+WORDS = (
+    b"data: ", b"data:", b"event: ", b"event: error", b"id: 7", b": hi", b"oops: ", b"{}", b"x",
+    b"\n", b"\r", b"\r\n", b"\n\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"data: a\n\n",
+    b"data: a\r\n\r\n", b"data: a\n\ndata: b\n\n", b"event: ping\ndata: a\n\n",
+    b"event: error\ndata: a\n\n",
+)  # fmt: skip
+READS = st.lists(st.lists(st.sampled_from(WORDS), max_size=5).map(b"".join), max_size=8)
+
+
+@given(READS)
+@example([b"data: a\n\n", b"data: b\r", b"\ndata: c\n\n"])
+@example([b"\xef\xbb", b"\xbfdata: a\n\n"])
+@example([b"xevent: a\ndata: b\n\n"])
+def test_how_a_body_is_read_changes_nothing(reads: list[bytes]) -> None:
+    body = b"".join(reads)
+    bytewise, at_once = framed(*(body[at : at + 1] for at in range(len(body)))), framed(body)
+    assert [event for event in framed(*reads) if event] == [event for event in bytewise if event]
+    assert [event for event in at_once if event] == [event for event in bytewise if event]
+
+
+@given(READS)
+def test_comments_are_counted_however_they_are_read(reads: list[bytes]) -> None:
+    one, other = SseFramer(), SseFramer()
+    for read in reads:
+        one.feed(read)
+        for at in range(len(read)):
+            other.feed(read[at : at + 1])
+    one.end()
+    other.end()
+    assert one.keepalives == other.keepalives

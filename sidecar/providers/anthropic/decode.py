@@ -14,7 +14,7 @@ from sidecar.providers.blanks import Blanks
 from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.numbers import count, known_count, nano_usd
 from sidecar.providers.profiles import TargetProfile
-from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.sse import SseFramer
 from sidecar.providers.tool_calls import ToolCalls, arguments_of
 
 DIALECT = "anthropic"
@@ -93,17 +93,15 @@ class MessagesDecoder(Decoding):
         self._usage: dict[str, Any] = {}
         self._blanks = Blanks(prefix.answer if prefix is not None else "")
 
-    def on_event(self, event: Event) -> None:
-        if event.stray:
-            self.stray(event.stray)
-        if not event.data or self.failure is not None or event.data == b"[DONE]":
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
+        if data == b"[DONE]":
             return
         try:
-            wire = _decode(event.data)
+            wire = _decode(data)
         except (ValueError, RecursionError):
-            repaired = loose.repaired(event.data, _DECODER, Wire)
+            repaired = loose.repaired(data, _DECODER, Wire)
             if repaired is None:
-                self.unreadable(event.data)
+                self.unreadable(data)
                 return
             wire = repaired
         if wire.type == "content_block_delta" and wire.delta is not None:

@@ -15,7 +15,7 @@ from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.gemini.partial_args import PartialArgs
 from sidecar.providers.numbers import MAX_COUNT, known_count
 from sidecar.providers.profiles import TargetProfile
-from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.sse import SseFramer
 from sidecar.providers.tool_calls import ToolCalls, arguments_of
 
 DIALECT = "gemini"
@@ -110,27 +110,21 @@ class GeminiDecoder(Decoding):
         self._partial: PartialArgs | None = None
         self._signed: dict[str, Any] = {}
 
-    def on_event(self, event: Event) -> None:
-        if event.stray:
-            self.stray(event.stray)
-        if not event.data or self.failure is not None:
-            return
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
         try:
-            chunk = _decode(event.data)
+            chunk = _decode(data)
         except (ValueError, RecursionError):
-            repaired = _repaired(event.data)
+            repaired = _repaired(data)
             if repaired is None:
-                self.unreadable(event.data)
+                self.unreadable(data)
                 return
             chunk = repaired
         self._chunk(chunk)
 
     def _chunk(self, chunk: Chunk) -> None:
-        report = self.report
-        if chunk.modelVersion:
-            report.response_model = chunk.modelVersion
-        if chunk.responseId:
-            report.response_id = chunk.responseId
+        if not self.report.response_model:
+            self.report.response_model = chunk.modelVersion or ""
+            self.report.response_id = chunk.responseId or ""
         if chunk.usageMetadata is not None:
             self._count(chunk.usageMetadata)
         for candidate in chunk.candidates or ():
@@ -142,10 +136,9 @@ class GeminiDecoder(Decoding):
             self._feedback(chunk.promptFeedback)
 
     def _count(self, counts: Counts) -> None:
-        usage, itemised = usage_of(counts)
         if counts.toolUsePromptTokenCount is not None:
             self.report.tool_input_tokens = counts.toolUsePromptTokenCount
-        self.tell_usage(usage, itemised)
+        self.tell_usage(usage_of(counts), counts.thoughtsTokenCount is not None)
 
     def _feedback(self, told: dict[str, Any]) -> None:
         blocked = loose.text(told.get("blockReason"))
@@ -223,11 +216,10 @@ class GeminiDecoder(Decoding):
             self.fail(errors.of_event({"error": error}, key=self._key))
 
 
-def usage_of(told: Counts) -> tuple[Usage, bool]:
+def usage_of(told: Counts) -> Usage:
     """Normal usage: thoughts lie beside the candidates' count, tool input beside the prompt's."""
-    thoughts = told.thoughtsTokenCount
     prompt = told.promptTokenCount or 0
-    thought = thoughts or 0
+    thought = told.thoughtsTokenCount or 0
     cached = told.cachedContentTokenCount
     return Usage(
         prompt + (told.toolUsePromptTokenCount or 0),
@@ -235,7 +227,7 @@ def usage_of(told: Counts) -> tuple[Usage, bool]:
         0,
         (told.candidatesTokenCount or 0) + thought,
         thought,
-    ), thoughts is not None
+    )
 
 
 def _repaired(data: bytes) -> Chunk | None:

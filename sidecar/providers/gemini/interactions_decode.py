@@ -14,7 +14,7 @@ from sidecar.providers import errors, loose, signature
 from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.numbers import count, known_count
 from sidecar.providers.profiles import TargetProfile
-from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.sse import SseFramer
 from sidecar.providers.tool_calls import ToolCalls
 
 DIALECT = "gemini-interactions"
@@ -72,6 +72,7 @@ class Wire(Interaction):
 
 
 _DECODER = msgspec.json.Decoder(Wire)
+_decode = _DECODER.decode
 
 
 class InteractionsDecoder(Decoding):
@@ -84,19 +85,18 @@ class InteractionsDecoder(Decoding):
         # Arguments that came with the start of a call, kept in case no deltas follow.
         self._arguments: dict[int, str] = {}
 
-    def on_event(self, event: Event) -> None:
-        if event.stray:
-            self.stray(event.stray)
-        if not event.data or self.failure is not None:
-            return
-        if event.data == b"[DONE]":
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
+        if data == b"[DONE]":
             self.done = self.finished
             return
         try:
-            wire = loose.typed(event.data, _DECODER, Wire)
-        except ValueError:
-            self.unreadable(event.data)
-            return
+            wire = _decode(data)
+        except (ValueError, RecursionError):
+            repaired = loose.repaired(data, _DECODER, Wire)
+            if repaired is None:
+                self.unreadable(data)
+                return
+            wire = repaired
         self._wire(wire)
 
     def _wire(self, wire: Wire) -> None:
@@ -106,7 +106,8 @@ class InteractionsDecoder(Decoding):
             self._start(wire.index, wire.step)
         elif wire.event_type == "step.stop":
             self._stop(wire.index)
-        self._count(loose.record(loose.record(wire.metadata).get("usage")))
+        if wire.metadata is not None:
+            self._count(loose.record(wire.metadata.get("usage")))
         if wire.error:
             self._error(wire.error)
         if wire.interaction is not None:

@@ -13,7 +13,7 @@ from sidecar.providers.openai_chat import wire
 from sidecar.providers.openai_chat.details import ReasoningDetails, details_text
 from sidecar.providers.openai_chat.usage import cost_of, usage_of
 from sidecar.providers.profiles import Quirks, TargetProfile
-from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.sse import SseFramer
 from sidecar.providers.think import ThinkSplitter
 from sidecar.providers.tool_calls import ToolCalls
 
@@ -75,13 +75,8 @@ class ChatDecoder(Decoding):
         self._calls = ToolCalls()
         self._details = ReasoningDetails()
 
-    def on_event(self, event: Event) -> None:
-        data = event.data
-        if event.stray:
-            self.stray(event.stray)
-        if not data or self.failure is not None:
-            return
-        if data == DONE or data.strip() == DONE:
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
+        if data[:1] != b"{" and data.strip() == DONE:
             self._terminal()
             return
         try:
@@ -92,7 +87,7 @@ class ChatDecoder(Decoding):
                 self.unreadable(data)
                 return
             chunk = repaired
-        self._chunk(chunk, event.name)
+        self._chunk(chunk)
 
     def on_end(self) -> None:
         self._flush()
@@ -106,7 +101,7 @@ class ChatDecoder(Decoding):
         else:
             self.failure = Failure(Cause.CUT, "the stream ended without a finish reason")
 
-    def _chunk(self, chunk: wire.Chunk, name: bytes) -> None:
+    def _chunk(self, chunk: wire.Chunk) -> None:
         if not self.report.response_model:
             self._head(chunk)
         for choice in chunk.choices or ():

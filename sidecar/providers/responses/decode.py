@@ -14,7 +14,7 @@ from sidecar.providers import errors, loose, signature
 from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.numbers import count, known_count, nano_usd, ticks_nano_usd
 from sidecar.providers.profiles import TargetProfile
-from sidecar.providers.sse import Event, SseFramer
+from sidecar.providers.sse import SseFramer
 from sidecar.providers.tool_calls import ToolCalls
 
 DIALECT = "openai-responses"
@@ -88,23 +88,21 @@ class ResponsesDecoder(Decoding):
         # Output indices of calls whose arguments came in pieces.
         self._told: set[int] = set()
 
-    def on_event(self, event: Event) -> None:
-        if event.stray:
-            self.stray(event.stray)
-        if not event.data or self.failure is not None or event.data == b"[DONE]":
+    def on_event(self, data: bytes, name: bytes = b"") -> None:
+        if data == b"[DONE]":
             return
         try:
-            wire = _decode(event.data)
+            wire = _decode(data)
         except (ValueError, RecursionError):
-            repaired = loose.repaired(event.data, _DECODER, Wire)
+            repaired = loose.repaired(data, _DECODER, Wire)
             if repaired is None:
-                self.unreadable(event.data)
+                self.unreadable(data)
                 return
             wire = repaired
         handler = _HANDLERS.get(wire.type)
         if handler is not None:
             handler(self, wire)
-        elif wire.error or event.name == b"error":
+        elif wire.error or name == b"error":
             self.on_error(wire)
 
     def on_text(self, wire: Wire) -> None:

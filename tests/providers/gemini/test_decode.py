@@ -137,7 +137,7 @@ def test_signatures_are_kept_with_the_part_they_came_on() -> None:
 
 
 def test_thoughts_lie_beside_the_candidates_count() -> None:
-    usage, itemised = usage_of(
+    usage = usage_of(
         Counts(
             promptTokenCount=10,
             cachedContentTokenCount=4,
@@ -148,7 +148,6 @@ def test_thoughts_lie_beside_the_candidates_count() -> None:
     )
     assert (usage.input_tokens, usage.cached_input_tokens) == (13, 4)
     assert (usage.output_tokens, usage.reasoning_tokens) == (12, 7)
-    assert itemised
 
 
 def test_the_last_usage_counts_even_if_it_shrinks() -> None:
