@@ -12,10 +12,11 @@ class Merger:
 
     __slots__ = (
         "_kind",
+        "_more",
         "_other_chars",
         "_out",
-        "_parts",
         "_reasoning_chars",
+        "_text",
         "answer_pieces",
         "answered",
         "called",
@@ -25,8 +26,10 @@ class Merger:
     )
 
     def __init__(self) -> None:
+        # The phase that speaks, its first piece, and those after it: mostly there is but one.
         self._kind = _NONE
-        self._parts: list[str] = []
+        self._text = ""
+        self._more: list[str] = []
         self._out: list[Delta] = []
         self.reasoned = False
         self.answered = False
@@ -39,29 +42,31 @@ class Merger:
 
     def chars(self) -> tuple[int, int]:
         """Characters of reasoning, and of everything else, so far."""
-        waiting = sum(map(len, self._parts))
+        waiting = len(self._text) + sum(map(len, self._more)) if self._kind else 0
         thought = waiting if self._kind == _REASONING else 0
         return self._reasoning_chars + thought, self._other_chars + waiting - thought
 
     def reasoning(self, text: str) -> None:
         if text:
-            if self._kind != _REASONING:
+            self.reasoning_pieces += 1
+            if self._kind == _REASONING:
+                self._more.append(text)
+            else:
                 if self._kind:
                     self._flush()
-                self._kind = _REASONING
+                self._kind, self._text = _REASONING, text
                 self.reasoned = True
-            self.reasoning_pieces += 1
-            self._parts.append(text)
 
     def answer(self, text: str) -> None:
         if text:
-            if self._kind != _ANSWER:
+            self.answer_pieces += 1
+            if self._kind == _ANSWER:
+                self._more.append(text)
+            else:
                 if self._kind:
                     self._flush()
-                self._kind = _ANSWER
+                self._kind, self._text = _ANSWER, text
                 self.answered = True
-            self.answer_pieces += 1
-            self._parts.append(text)
 
     def signature(self, signature: str) -> None:
         """An opaque signature; it belongs to the reasoning before it, and replaces an older one."""
@@ -110,15 +115,14 @@ class Merger:
         return out
 
     def _flush(self) -> None:
-        if self._kind == _NONE:
-            return
-        parts = self._parts
-        text = parts[0] if len(parts) == 1 else "".join(parts)
-        parts.clear()
-        if self._kind == _REASONING:
+        kind, text = self._kind, self._text
+        if self._more:
+            text += "".join(self._more)
+            self._more.clear()
+        if kind == _REASONING:
             self._reasoning_chars += len(text)
             self._out.append(Reasoning(text))
-        else:
+        elif kind == _ANSWER:
             self._other_chars += len(text)
             self._out.append(Answer(text))
         self._kind = _NONE
