@@ -13,7 +13,7 @@ from headway.v1 import control_pb2, event_pb2
 from sidecar.cli.advice import failed
 from sidecar.cli.ending import MISUSED, Failed
 from sidecar.cli.table import table
-from sidecar.cli.words import usd
+from sidecar.cli.words import saving, usd
 from sidecar.config.durations import seconds
 from sidecar.ledger.errors import LedgerUnavailable
 from sidecar.ledger.query import UsageQuery, UsageReport, UsageRow
@@ -106,6 +106,8 @@ def _print(
 ) -> None:
     for line in lines(rows if groups else [], groups, total):
         print(line)
+    if total.HasField("saved"):
+        print(f"going on with streams that broke saved {saving(total.saved)}")
     if total.cost.unknown:
         print("! some models have no known price: the cost is a lower bound")
     if total.usage.estimated:

@@ -15,8 +15,10 @@ from headway import (
     FinishReason,
     Outcome,
     Result,
+    Saved,
     Usage,
 )
+from headway.v1 import event_pb2
 
 # What a finish means, where it is worth a word.
 FINISHES = {
@@ -120,7 +122,18 @@ def summary(result: Result) -> list[str]:
     times += ["from the cache"] if result.cached else []
     times += [FINISHES[result.finish_reason]] if result.finish_reason in FINISHES else []
     lines += [", ".join(times)] if times else []
+    lines += [f"going on saved {saving(result.saved)}"] if result.saved is not None else []
     return lines + dropped(result.attempts) + lost(result.attempts)
+
+
+def saving(saved: Saved | event_pb2.Saved) -> str:
+    """What resuming and handing over spared. The money is what is left after the longer input."""
+    amount = abs(saved.nano_usd)
+    spared = f"and {usd(amount)}" if saved.nano_usd >= 0 else f"but cost {usd(amount)} more"
+    return (
+        f"{saved.reasoning_tokens:,} tokens of reasoning and {saved.answer_tokens:,} of answer, "
+        f"{spared}"
+    )
 
 
 def dropped(attempts: Iterable[AttemptSummary]) -> list[str]:

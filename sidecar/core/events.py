@@ -144,7 +144,8 @@ class Timings(msgspec.Struct, frozen=True):
 
 
 class Saved(msgspec.Struct, frozen=True):
-    """What resuming saved: tokens that a restart would have bought again."""
+    """What resuming saved: tokens that a restart would have bought again. `nano_usd` is their price
+    as output, less their price as the input that they became: below 0 where that is dearer."""
 
     reasoning_tokens: int = 0
     answer_tokens: int = 0

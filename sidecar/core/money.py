@@ -30,6 +30,10 @@ class Price(msgspec.Struct, frozen=True):
     request: int = 0
 
 
+# Where nobody knows a price.
+UNPRICED = Price(input=0, output=0)
+
+
 class Cost(msgspec.Struct, frozen=True):
     """What was paid, in nano-USD. `unknown` marks a sum with parts that nobody had a price for."""
 

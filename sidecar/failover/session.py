@@ -25,7 +25,7 @@ from sidecar.core.events import (
     Timings,
 )
 from sidecar.core.failure import Cause, Failure, Remedy, RequestFailed
-from sidecar.core.money import FREE, TOKENS_PER_PRICE, Cost
+from sidecar.core.money import FREE, TOKENS_PER_PRICE, Cost, Price
 from sidecar.core.request import OnInterruption, Request
 from sidecar.core.target import Resume, Route
 from sidecar.core.transcript import Transcript
@@ -279,11 +279,12 @@ class Session:
             self.kept.reasoning += summary.usage.reasoning_tokens
             self.kept.answer += summary.usage.answer_tokens
 
-    def completed(self, plan: Plan, finish: Finish, output_price: int) -> None:
-        """`plan` brought the stream to its end. `output_price` in nano-USD per million tokens."""
+    def completed(self, plan: Plan, finish: Finish, price: Price) -> None:
+        """`plan` brought the stream to its end. What it went on from was output that it did not
+        have to make, and input that it had to read: `price` has both."""
         self.finish = finish
         if plan.start.prefix is not None or plan.start.notes:
-            nano = self.kept.total * output_price // TOKENS_PER_PRICE
+            nano = self.kept.total * (price.output - price.input) // TOKENS_PER_PRICE
             self.saved = Saved(self.kept.reasoning, self.kept.answer, nano)
 
     @property

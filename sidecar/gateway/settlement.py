@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from sidecar.core.events import AttemptSummary, Outcome, Saved
 from sidecar.core.failure import Cause, Failure
-from sidecar.core.money import FREE, cost_of
+from sidecar.core.money import FREE, UNPRICED, cost_of
 from sidecar.core.money import Cost as Money
 from sidecar.core.usage import NOTHING, Usage
 from sidecar.failover.session import Finish, Plan, Session
@@ -233,8 +233,7 @@ class Settlement:
         money = FREE if self._decoder is None else cost_of(usage, quote.price)
         self._parts.spending.settle(self._lease.reservation.id, money.total_nano_usd)
         if self._finish is not None:
-            output_price = quote.price.output if quote.price is not None else 0
-            self._session.completed(self._plan, self._finish, output_price)
+            self._session.completed(self._plan, self._finish, quote.price or UNPRICED)
         self._session.ended(self._summary(outcome, reason, usage, money, now))
         self._parts.ledger.record(self._entry(outcome, reason, usage, money, quote.tier, now))
         self._trace.told(self._dropped, self._told.trace, self._provider_cost())

@@ -19,7 +19,7 @@ from sidecar.ledger.query import UsageQuery, UsageReport, UsageRow
 from sidecar.server import translate
 from sidecar.server.access import Access
 from sidecar.server.errors import Typed
-from sidecar.server.events import OUTCOMES, cost, usage
+from sidecar.server.events import OUTCOMES, cost, saved, usage
 from sidecar.server.stamps import timestamp
 from sidecar.server.status import StatusPage
 
@@ -227,6 +227,7 @@ def usage_row(row: UsageRow) -> control_pb2.UsageRow:
         attempts=row.attempts,
         usage=usage(row.usage),
         cost=cost(row.cost, row.usage),
+        saved=saved(row.saved),
     )
     for name, value in group.items():
         if name.startswith("label:"):

@@ -17,6 +17,7 @@ from sidecar.core.events import (
     Outcome,
     Reasoning,
     Refusal,
+    Saved,
     Timings,
     ToolCall,
 )
@@ -24,6 +25,7 @@ from sidecar.core.money import Cost, answer_unit_nano_usd
 from sidecar.core.usage import Usage
 
 Response = completion_pb2.StreamCompletionResponse
+NOTHING_SAVED = Saved()
 
 CAUSES = {
     AttemptCause.FIRST: event_pb2.ATTEMPT_CAUSE_FIRST,
@@ -93,7 +95,6 @@ def _attempt(event: AttemptBegan) -> event_pb2.Attempt:
 
 
 def completed(event: Completed) -> event_pb2.Completed:
-    saved = event.saved
     return event_pb2.Completed(
         finish_reason=FINISHES[event.finish_reason],
         usage=usage(event.usage),
@@ -102,11 +103,18 @@ def completed(event: Completed) -> event_pb2.Completed:
         attempts=[_summary(attempt) for attempt in event.attempts],
         response_model=event.response_model,
         cached=event.cached,
-        saved=event_pb2.Saved(
-            reasoning_tokens=saved.reasoning_tokens,
-            answer_tokens=saved.answer_tokens,
-            nano_usd=saved.nano_usd,
-        ),
+        saved=saved(event.saved),
+    )
+
+
+def saved(value: Saved) -> event_pb2.Saved | None:
+    """What resuming saved, None (an absent field) if that is nothing."""
+    if value == NOTHING_SAVED:
+        return None
+    return event_pb2.Saved(
+        reasoning_tokens=value.reasoning_tokens,
+        answer_tokens=value.answer_tokens,
+        nano_usd=value.nano_usd,
     )
 
 

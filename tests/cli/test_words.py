@@ -13,6 +13,7 @@ from headway import (
     FinishReason,
     Outcome,
     Result,
+    Saved,
     Timings,
     Usage,
 )
@@ -133,12 +134,18 @@ def test_the_summary_tells_tokens_cost_times_and_lost_attempts() -> None:
         attempts=(lost,),
         response_model="m",
         cached=False,
-        saved=None,
+        saved=Saved(20, 5, 1_000),
     )
 
     assert words.summary(result) == [
         "1,200 tokens in (200 cached), 180 of reasoning and 120 of answer out, 0.0000006 USD",
         "first token after 50 ms, 2 s in all, cut off by the maximum of tokens",
+        "going on saved 20 tokens of reasoning and 5 of answer, and 0.000001 USD",
         "attempt 1 on p/m was not sent as asked: temperature, reasoning.budget_tokens",
         "attempt 1 on p/m interrupted (STREAM_CUT): 0.0000006 USD, included",
     ]
+
+
+def test_going_on_may_cost_more_than_it_saves() -> None:
+    said = words.saving(Saved(20, 0, -1_000))
+    assert said == "20 tokens of reasoning and 0 of answer, but cost 0.000001 USD more"

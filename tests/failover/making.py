@@ -13,7 +13,7 @@ from sidecar.core.events import (
     Outcome,
 )
 from sidecar.core.failure import Cause, Failure
-from sidecar.core.money import FREE, Cost
+from sidecar.core.money import FREE, UNPRICED, Cost, Price
 from sidecar.core.request import Completion, Message, ReasoningOptions, Request, Role, Text
 from sidecar.core.target import Resume, Route, Target
 from sidecar.core.usage import NOTHING, Usage
@@ -106,6 +106,6 @@ def cut(one: Session, *deltas: Delta, rank: int = 0, usage: Usage = NOTHING) -> 
     return plan
 
 
-def finish(one: Session, plan: Plan, usage: Usage = NOTHING, price: int = 0) -> None:
+def finish(one: Session, plan: Plan, usage: Usage = NOTHING, price: Price = UNPRICED) -> None:
     one.completed(plan, STOP, price)
     one.ended(summary(one, plan, Outcome.COMPLETED, usage, FREE))

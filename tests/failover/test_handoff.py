@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from sidecar.core.events import Answer, AttemptBegan, Continuation, Reasoning
 from sidecar.core.failure import Cause
+from sidecar.core.money import Price
 from sidecar.core.request import Completion, Message, OnInterruption, Role, Text
 from sidecar.core.target import Route
 from sidecar.core.usage import Usage
@@ -84,8 +85,8 @@ def test_what_was_thought_is_not_bought_again_and_told_so() -> None:
     plan = begin(one, 1)
     assert plan.carried == 12
     say(one, plan, Answer("56"))
-    finish(one, plan, price=4_000_000_000)
-    assert (one.saved.reasoning_tokens, one.saved.nano_usd) == (12, 48_000)
+    finish(one, plan, price=Price(input=1_000_000_000, output=4_000_000_000))
+    assert (one.saved.reasoning_tokens, one.saved.nano_usd) == (12, 36_000)
 
 
 def test_a_target_that_can_continue_is_given_a_prefix_and_no_notes() -> None:

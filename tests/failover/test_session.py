@@ -18,7 +18,7 @@ from sidecar.core.events import (
     ToolCall,
 )
 from sidecar.core.failure import Cause, Reason, Remedy
-from sidecar.core.money import Cost
+from sidecar.core.money import Cost, Price
 from sidecar.core.request import OnInterruption, Prefix
 from sidecar.core.target import Resume
 from sidecar.core.usage import Usage
@@ -330,8 +330,9 @@ def test_a_resumed_end_says_what_resuming_saved() -> None:
     cut(one, THOUGHT, usage=Usage(10, output_tokens=7, reasoning_tokens=5))
     plan = begin(one, 0)
     say(one, plan, Answer("rest"))
-    finish(one, plan, price=2_000_000)
-    assert one.saved == Saved(reasoning_tokens=5, answer_tokens=2, nano_usd=14)
+    finish(one, plan, price=Price(input=500_000, output=3_000_000))
+    # Seven tokens were not written again, at 3 a token, and read instead, at half of one.
+    assert one.saved == Saved(reasoning_tokens=5, answer_tokens=2, nano_usd=17)
 
 
 def test_a_restarted_end_saved_nothing() -> None:
@@ -339,7 +340,7 @@ def test_a_restarted_end_saved_nothing() -> None:
     cut(one, THOUGHT, usage=Usage(10, output_tokens=7, reasoning_tokens=5))
     plan = begin(one, 1)
     say(one, plan, Answer("all of it"))
-    finish(one, plan, price=2_000_000)
+    finish(one, plan, price=Price(input=500_000, output=3_000_000))
     assert one.saved == Saved()
     assert one.kept.total == 0
 

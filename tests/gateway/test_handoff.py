@@ -66,7 +66,7 @@ async def test_what_it_saved_stands_in_completed_and_in_the_ledger() -> None:
     one = house("cut-reasoning-4")
     last = completed(await one.ask("handing"))
     assert last.saved.reasoning_tokens == 4
-    assert last.saved.nano_usd == 4 * 8_000
+    assert last.saved.nano_usd == 4 * (8_000 - 2_000)
     assert one.books.entries[-1].saved == last.saved
 
 

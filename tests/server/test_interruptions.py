@@ -112,3 +112,22 @@ async def test_cut_tool_arguments_are_restarted_and_parse(
     # The call's name came in an event of its own, which the fake provider does not charge.
     lost, whole = (row["output_tokens"] for row in daemon.rows())
     assert (lost - 1, whole) == tuple(entry.usage.output_tokens for entry in provider.log)
+
+
+async def test_what_going_on_saved_is_told_to_the_caller_and_in_the_usage(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    daemon = await start(config(folder, provider.base_url, "deepseek/fake-20"))
+    async with daemon.client() as client:
+        plain = await client.complete("default", "When does it leave?", caller="plain")
+        broken = "deepseek/fake-reasoner-20-20+cut-answer-10@1"
+        resumed = await client.complete(broken, "When does it leave?", caller="resumed")
+        of_plain = (await client.usage(caller="plain")).total
+        of_resumed = (await client.usage(caller="resumed")).total
+    assert plain.saved is None
+    assert not of_plain.HasField("saved")
+    assert resumed.saved is not None
+    told = (resumed.saved.reasoning_tokens, resumed.saved.answer_tokens, resumed.saved.nano_usd)
+    kept = of_resumed.saved
+    assert told == (kept.reasoning_tokens, kept.answer_tokens, kept.nano_usd)
+    assert told[:2] == (20, 10)

@@ -30,7 +30,7 @@ from headway.v1 import status_pb2 as headway_dot_v1_dot_status__pb2
 from headway.v1 import usage_pb2 as headway_dot_v1_dot_usage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18headway/v1/control.proto\x12\nheadway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16headway/v1/event.proto\x1a\x18headway/v1/request.proto\x1a\x17headway/v1/status.proto\x1a\x16headway/v1/usage.proto\"\x12\n\x10GetStatusRequest\"=\n\x11GetStatusResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.headway.v1.DaemonStatus\"A\n\x12WatchStatusRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x13WatchStatusResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.headway.v1.DaemonStatus\"\xd6\x02\n\x0fGetUsageRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\x37\n\x06labels\x18\x04 \x03(\x0b\x32\'.headway.v1.GetUsageRequest.LabelsEntry\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x11\n\tkey_alias\x18\x07 \x01(\t\x12(\n\x08group_by\x18\x08 \x03(\x0e\x32\x16.headway.v1.UsageGroup\x12\x17\n\x0fgroup_by_labels\x18\t \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x10GetUsageResponse\x12\"\n\x04rows\x18\x01 \x03(\x0b\x32\x14.headway.v1.UsageRow\x12#\n\x05total\x18\x02 \x01(\x0b\x32\x14.headway.v1.UsageRow\"\xed\x02\n\x08UsageRow\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12\x30\n\x06labels\x18\x02 \x03(\x0b\x32 .headway.v1.UsageRow.LabelsEntry\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x11\n\tkey_alias\x18\x05 \x01(\t\x12+\n\x07outcome\x18\x06 \x01(\x0e\x32\x1a.headway.v1.AttemptOutcome\x12)\n\x05start\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08requests\x18\x08 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\t \x01(\x03\x12 \n\x05usage\x18\n \x01(\x0b\x32\x11.headway.v1.Usage\x12\x1e\n\x04\x63ost\x18\x0b \x01(\x0b\x32\x10.headway.v1.Cost\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x13\n\x11ListModelsRequest\"\\\n\x12ListModelsResponse\x12!\n\x06routes\x18\x01 \x03(\x0b\x32\x11.headway.v1.Route\x12#\n\x07targets\x18\x02 \x03(\x0b\x32\x12.headway.v1.Target\"[\n\x05Route\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07targets\x18\x02 \x03(\t\x12\x33\n\x0fon_interruption\x18\x03 \x01(\x0e\x32\x1a.headway.v1.OnInterruption\"\x99\x02\n\x06Target\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07\x64ialect\x18\x03 \x01(\t\x12,\n\x0c\x63\x61pabilities\x18\x04 \x03(\x0e\x32\x16.headway.v1.Capability\x12/\n\treasoning\x18\x05 \x01(\x0e\x32\x1c.headway.v1.ReasoningSupport\x12)\n\x06resume\x18\x06 \x01(\x0e\x32\x19.headway.v1.ResumeSupport\x12\x16\n\x0e\x63ontext_tokens\x18\x07 \x01(\x03\x12\x19\n\x11max_output_tokens\x18\x08 \x01(\x03\x12 \n\x05price\x18\t \x01(\x0b\x32\x11.headway.v1.Price\"\xa5\x01\n\x05Price\x12\"\n\x1ainput_nano_usd_per_million\x18\x01 \x01(\x03\x12)\n!cached_input_nano_usd_per_million\x18\x02 \x01(\x03\x12(\n cache_write_nano_usd_per_million\x18\x03 \x01(\x03\x12#\n\x1boutput_nano_usd_per_million\x18\x04 \x01(\x03\"\x0f\n\rReloadRequest\"[\n\x0eReloadResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x08\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\'\n\x06\x65rrors\x18\x03 \x03(\x0b\x32\x17.headway.v1.ConfigError\"8\n\x0c\x44rainRequest\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"0\n\rDrainResponse\x12\x10\n\x08\x66inished\x18\x01 \x01(\x05\x12\r\n\x05\x65nded\x18\x02 \x01(\x05*\xcb\x01\n\nUsageGroup\x12\x1b\n\x17USAGE_GROUP_UNSPECIFIED\x10\x00\x12\x16\n\x12USAGE_GROUP_CALLER\x10\x01\x12\x18\n\x14USAGE_GROUP_PROVIDER\x10\x02\x12\x15\n\x11USAGE_GROUP_MODEL\x10\x03\x12\x13\n\x0fUSAGE_GROUP_KEY\x10\x04\x12\x17\n\x13USAGE_GROUP_OUTCOME\x10\x05\x12\x14\n\x10USAGE_GROUP_HOUR\x10\x06\x12\x13\n\x0fUSAGE_GROUP_DAY\x10\x07*\x8d\x01\n\nCapability\x12\x1a\n\x16\x43\x41PABILITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41PABILITY_TOOLS\x10\x01\x12\x15\n\x11\x43\x41PABILITY_IMAGES\x10\x02\x12\x1a\n\x16\x43\x41PABILITY_JSON_OBJECT\x10\x03\x12\x1a\n\x16\x43\x41PABILITY_JSON_SCHEMA\x10\x04*\x90\x01\n\x10ReasoningSupport\x12!\n\x1dREASONING_SUPPORT_UNSPECIFIED\x10\x00\x12\x1b\n\x17REASONING_SUPPORT_NEVER\x10\x01\x12\x1e\n\x1aREASONING_SUPPORT_OPTIONAL\x10\x02\x12\x1c\n\x18REASONING_SUPPORT_ALWAYS\x10\x03*\x7f\n\rResumeSupport\x12\x1e\n\x1aRESUME_SUPPORT_UNSPECIFIED\x10\x00\x12\x17\n\x13RESUME_SUPPORT_NONE\x10\x01\x12\x19\n\x15RESUME_SUPPORT_PREFIX\x10\x02\x12\x1a\n\x16RESUME_SUPPORT_PREFILL\x10\x03\x32\xbf\x03\n\x0e\x43ontrolService\x12H\n\tGetStatus\x12\x1c.headway.v1.GetStatusRequest\x1a\x1d.headway.v1.GetStatusResponse\x12P\n\x0bWatchStatus\x12\x1e.headway.v1.WatchStatusRequest\x1a\x1f.headway.v1.WatchStatusResponse0\x01\x12\x45\n\x08GetUsage\x12\x1b.headway.v1.GetUsageRequest\x1a\x1c.headway.v1.GetUsageResponse\x12K\n\nListModels\x12\x1d.headway.v1.ListModelsRequest\x1a\x1e.headway.v1.ListModelsResponse\x12?\n\x06Reload\x12\x19.headway.v1.ReloadRequest\x1a\x1a.headway.v1.ReloadResponse\x12<\n\x05\x44rain\x12\x18.headway.v1.DrainRequest\x1a\x19.headway.v1.DrainResponseB`\n\x0e\x64\x65v.headway.v1B\x0c\x43ontrolProtoP\x01Z>github.com/headway-dev/headway/clients/go/headway/v1;headwayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18headway/v1/control.proto\x12\nheadway.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16headway/v1/event.proto\x1a\x18headway/v1/request.proto\x1a\x17headway/v1/status.proto\x1a\x16headway/v1/usage.proto\"\x12\n\x10GetStatusRequest\"=\n\x11GetStatusResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.headway.v1.DaemonStatus\"A\n\x12WatchStatusRequest\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x13WatchStatusResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.headway.v1.DaemonStatus\"\xd6\x02\n\x0fGetUsageRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\x37\n\x06labels\x18\x04 \x03(\x0b\x32\'.headway.v1.GetUsageRequest.LabelsEntry\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x11\n\tkey_alias\x18\x07 \x01(\t\x12(\n\x08group_by\x18\x08 \x03(\x0e\x32\x16.headway.v1.UsageGroup\x12\x17\n\x0fgroup_by_labels\x18\t \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"[\n\x10GetUsageResponse\x12\"\n\x04rows\x18\x01 \x03(\x0b\x32\x14.headway.v1.UsageRow\x12#\n\x05total\x18\x02 \x01(\x0b\x32\x14.headway.v1.UsageRow\"\x8f\x03\n\x08UsageRow\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12\x30\n\x06labels\x18\x02 \x03(\x0b\x32 .headway.v1.UsageRow.LabelsEntry\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x11\n\tkey_alias\x18\x05 \x01(\t\x12+\n\x07outcome\x18\x06 \x01(\x0e\x32\x1a.headway.v1.AttemptOutcome\x12)\n\x05start\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08requests\x18\x08 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\t \x01(\x03\x12 \n\x05usage\x18\n \x01(\x0b\x32\x11.headway.v1.Usage\x12\x1e\n\x04\x63ost\x18\x0b \x01(\x0b\x32\x10.headway.v1.Cost\x12 \n\x05saved\x18\x0c \x01(\x0b\x32\x11.headway.v1.Saved\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x13\n\x11ListModelsRequest\"\\\n\x12ListModelsResponse\x12!\n\x06routes\x18\x01 \x03(\x0b\x32\x11.headway.v1.Route\x12#\n\x07targets\x18\x02 \x03(\x0b\x32\x12.headway.v1.Target\"[\n\x05Route\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07targets\x18\x02 \x03(\t\x12\x33\n\x0fon_interruption\x18\x03 \x01(\x0e\x32\x1a.headway.v1.OnInterruption\"\x99\x02\n\x06Target\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07\x64ialect\x18\x03 \x01(\t\x12,\n\x0c\x63\x61pabilities\x18\x04 \x03(\x0e\x32\x16.headway.v1.Capability\x12/\n\treasoning\x18\x05 \x01(\x0e\x32\x1c.headway.v1.ReasoningSupport\x12)\n\x06resume\x18\x06 \x01(\x0e\x32\x19.headway.v1.ResumeSupport\x12\x16\n\x0e\x63ontext_tokens\x18\x07 \x01(\x03\x12\x19\n\x11max_output_tokens\x18\x08 \x01(\x03\x12 \n\x05price\x18\t \x01(\x0b\x32\x11.headway.v1.Price\"\xa5\x01\n\x05Price\x12\"\n\x1ainput_nano_usd_per_million\x18\x01 \x01(\x03\x12)\n!cached_input_nano_usd_per_million\x18\x02 \x01(\x03\x12(\n cache_write_nano_usd_per_million\x18\x03 \x01(\x03\x12#\n\x1boutput_nano_usd_per_million\x18\x04 \x01(\x03\"\x0f\n\rReloadRequest\"[\n\x0eReloadResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x08\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\'\n\x06\x65rrors\x18\x03 \x03(\x0b\x32\x17.headway.v1.ConfigError\"8\n\x0c\x44rainRequest\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"0\n\rDrainResponse\x12\x10\n\x08\x66inished\x18\x01 \x01(\x05\x12\r\n\x05\x65nded\x18\x02 \x01(\x05*\xcb\x01\n\nUsageGroup\x12\x1b\n\x17USAGE_GROUP_UNSPECIFIED\x10\x00\x12\x16\n\x12USAGE_GROUP_CALLER\x10\x01\x12\x18\n\x14USAGE_GROUP_PROVIDER\x10\x02\x12\x15\n\x11USAGE_GROUP_MODEL\x10\x03\x12\x13\n\x0fUSAGE_GROUP_KEY\x10\x04\x12\x17\n\x13USAGE_GROUP_OUTCOME\x10\x05\x12\x14\n\x10USAGE_GROUP_HOUR\x10\x06\x12\x13\n\x0fUSAGE_GROUP_DAY\x10\x07*\x8d\x01\n\nCapability\x12\x1a\n\x16\x43\x41PABILITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41PABILITY_TOOLS\x10\x01\x12\x15\n\x11\x43\x41PABILITY_IMAGES\x10\x02\x12\x1a\n\x16\x43\x41PABILITY_JSON_OBJECT\x10\x03\x12\x1a\n\x16\x43\x41PABILITY_JSON_SCHEMA\x10\x04*\x90\x01\n\x10ReasoningSupport\x12!\n\x1dREASONING_SUPPORT_UNSPECIFIED\x10\x00\x12\x1b\n\x17REASONING_SUPPORT_NEVER\x10\x01\x12\x1e\n\x1aREASONING_SUPPORT_OPTIONAL\x10\x02\x12\x1c\n\x18REASONING_SUPPORT_ALWAYS\x10\x03*\x7f\n\rResumeSupport\x12\x1e\n\x1aRESUME_SUPPORT_UNSPECIFIED\x10\x00\x12\x17\n\x13RESUME_SUPPORT_NONE\x10\x01\x12\x19\n\x15RESUME_SUPPORT_PREFIX\x10\x02\x12\x1a\n\x16RESUME_SUPPORT_PREFILL\x10\x03\x32\xbf\x03\n\x0e\x43ontrolService\x12H\n\tGetStatus\x12\x1c.headway.v1.GetStatusRequest\x1a\x1d.headway.v1.GetStatusResponse\x12P\n\x0bWatchStatus\x12\x1e.headway.v1.WatchStatusRequest\x1a\x1f.headway.v1.WatchStatusResponse0\x01\x12\x45\n\x08GetUsage\x12\x1b.headway.v1.GetUsageRequest\x1a\x1c.headway.v1.GetUsageResponse\x12K\n\nListModels\x12\x1d.headway.v1.ListModelsRequest\x1a\x1e.headway.v1.ListModelsResponse\x12?\n\x06Reload\x12\x19.headway.v1.ReloadRequest\x1a\x1a.headway.v1.ReloadResponse\x12<\n\x05\x44rain\x12\x18.headway.v1.DrainRequest\x1a\x19.headway.v1.DrainResponseB`\n\x0e\x64\x65v.headway.v1B\x0c\x43ontrolProtoP\x01Z>github.com/headway-dev/headway/clients/go/headway/v1;headwayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,14 +42,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSAGEREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_USAGEROW_LABELSENTRY']._loaded_options = None
   _globals['_USAGEROW_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_USAGEGROUP']._serialized_start=2104
-  _globals['_USAGEGROUP']._serialized_end=2307
-  _globals['_CAPABILITY']._serialized_start=2310
-  _globals['_CAPABILITY']._serialized_end=2451
-  _globals['_REASONINGSUPPORT']._serialized_start=2454
-  _globals['_REASONINGSUPPORT']._serialized_end=2598
-  _globals['_RESUMESUPPORT']._serialized_start=2600
-  _globals['_RESUMESUPPORT']._serialized_end=2727
+  _globals['_USAGEGROUP']._serialized_start=2138
+  _globals['_USAGEGROUP']._serialized_end=2341
+  _globals['_CAPABILITY']._serialized_start=2344
+  _globals['_CAPABILITY']._serialized_end=2485
+  _globals['_REASONINGSUPPORT']._serialized_start=2488
+  _globals['_REASONINGSUPPORT']._serialized_end=2632
+  _globals['_RESUMESUPPORT']._serialized_start=2634
+  _globals['_RESUMESUPPORT']._serialized_end=2761
   _globals['_GETSTATUSREQUEST']._serialized_start=204
   _globals['_GETSTATUSREQUEST']._serialized_end=222
   _globals['_GETSTATUSRESPONSE']._serialized_start=224
@@ -65,27 +65,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSAGERESPONSE']._serialized_start=764
   _globals['_GETUSAGERESPONSE']._serialized_end=855
   _globals['_USAGEROW']._serialized_start=858
-  _globals['_USAGEROW']._serialized_end=1223
+  _globals['_USAGEROW']._serialized_end=1257
   _globals['_USAGEROW_LABELSENTRY']._serialized_start=717
   _globals['_USAGEROW_LABELSENTRY']._serialized_end=762
-  _globals['_LISTMODELSREQUEST']._serialized_start=1225
-  _globals['_LISTMODELSREQUEST']._serialized_end=1244
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1246
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1338
-  _globals['_ROUTE']._serialized_start=1340
-  _globals['_ROUTE']._serialized_end=1431
-  _globals['_TARGET']._serialized_start=1434
-  _globals['_TARGET']._serialized_end=1715
-  _globals['_PRICE']._serialized_start=1718
-  _globals['_PRICE']._serialized_end=1883
-  _globals['_RELOADREQUEST']._serialized_start=1885
-  _globals['_RELOADREQUEST']._serialized_end=1900
-  _globals['_RELOADRESPONSE']._serialized_start=1902
-  _globals['_RELOADRESPONSE']._serialized_end=1993
-  _globals['_DRAINREQUEST']._serialized_start=1995
-  _globals['_DRAINREQUEST']._serialized_end=2051
-  _globals['_DRAINRESPONSE']._serialized_start=2053
-  _globals['_DRAINRESPONSE']._serialized_end=2101
-  _globals['_CONTROLSERVICE']._serialized_start=2730
-  _globals['_CONTROLSERVICE']._serialized_end=3177
+  _globals['_LISTMODELSREQUEST']._serialized_start=1259
+  _globals['_LISTMODELSREQUEST']._serialized_end=1278
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1280
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1372
+  _globals['_ROUTE']._serialized_start=1374
+  _globals['_ROUTE']._serialized_end=1465
+  _globals['_TARGET']._serialized_start=1468
+  _globals['_TARGET']._serialized_end=1749
+  _globals['_PRICE']._serialized_start=1752
+  _globals['_PRICE']._serialized_end=1917
+  _globals['_RELOADREQUEST']._serialized_start=1919
+  _globals['_RELOADREQUEST']._serialized_end=1934
+  _globals['_RELOADRESPONSE']._serialized_start=1936
+  _globals['_RELOADRESPONSE']._serialized_end=2027
+  _globals['_DRAINREQUEST']._serialized_start=2029
+  _globals['_DRAINREQUEST']._serialized_end=2085
+  _globals['_DRAINRESPONSE']._serialized_start=2087
+  _globals['_DRAINRESPONSE']._serialized_end=2135
+  _globals['_CONTROLSERVICE']._serialized_start=2764
+  _globals['_CONTROLSERVICE']._serialized_end=3211
 # @@protoc_insertion_point(module_scope)

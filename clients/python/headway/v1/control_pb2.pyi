@@ -397,6 +397,7 @@ class UsageRow(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    SAVED_FIELD_NUMBER: _builtins.int
     caller: _builtins.str
     """The caller, if grouped by it."""
     provider: _builtins.str
@@ -429,6 +430,10 @@ class UsageRow(_message.Message):
     def cost(self) -> _usage_pb2.Cost:
         """Their money."""
 
+    @_builtins.property
+    def saved(self) -> _event_pb2.Saved:
+        """What resuming and handing over saved them. Absent if nothing was."""
+
     def __init__(
         self,
         *,
@@ -443,10 +448,11 @@ class UsageRow(_message.Message):
         attempts: _builtins.int = ...,
         usage: _usage_pb2.Usage | None = ...,
         cost: _usage_pb2.Cost | None = ...,
+        saved: _event_pb2.Saved | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "start", b"start", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "saved", b"saved", "start", b"start", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "caller", b"caller", "cost", b"cost", "key_alias", b"key_alias", "labels", b"labels", "model", b"model", "outcome", b"outcome", "provider", b"provider", "requests", b"requests", "start", b"start", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "caller", b"caller", "cost", b"cost", "key_alias", b"key_alias", "labels", b"labels", "model", b"model", "outcome", b"outcome", "provider", b"provider", "requests", b"requests", "saved", b"saved", "start", b"start", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

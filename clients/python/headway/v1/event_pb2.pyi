@@ -416,8 +416,8 @@ class Saved(_message.Message):
     answer_tokens: _builtins.int
     """Answer tokens kept."""
     nano_usd: _builtins.int
-    """What they would have cost at the price of the attempt that continued, less what the longer
-    input did cost, in nano-dollars. Negative if the resume cost more than it saved.
+    """What they would have cost as output of the attempt that continued, less what they cost as its
+    input, at list prices, in nano-dollars. Negative if the resume cost more than it saved.
     """
     def __init__(
         self,
