@@ -17,6 +17,8 @@ WORDS = (
     "repeat or mention it, think on from where it stops only as far as needed, and then answer.]\n"
     "{notes}\n[End of the notes.]"
 )
+# The words around the notes, UTF-8 bytes: they are input, and paid for, as well.
+FRAME_BYTES = len(WORDS.format(notes="").encode())
 
 
 def given(completion: Completion, notes: str) -> Completion:

@@ -13,6 +13,7 @@ from sidecar.core.failure import Cause, Failure
 from sidecar.core.money import FREE, UNPRICED, cost_of
 from sidecar.core.money import Cost as Money
 from sidecar.core.usage import NOTHING, Usage
+from sidecar.failover import handoff
 from sidecar.failover.session import Finish, Plan, Session
 from sidecar.gateway.budget import Budget
 from sidecar.gateway.lease import Lease
@@ -66,6 +67,8 @@ class Settlement:
         self._began_ns = parts.clock.wall_ns()
         # What a resumed attempt sends again is input there: so many tokens, counted when they came.
         self._kept = plan.carried
+        if plan.start.notes:
+            self._kept += parts.estimator.input_tokens(line.target.model, handoff.FRAME_BYTES)
         self._dispatched = False
         self._answered = False
         self._dropped: tuple[str, ...] = ()

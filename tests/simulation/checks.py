@@ -5,19 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 
-from sidecar.core.events import AttemptBegan, Completed, Continuation, FinishReason
+from sidecar.core.events import (
+    AttemptBegan,
+    AttemptCause,
+    Completed,
+    Continuation,
+    FinishReason,
+    Reasoning,
+)
 from sidecar.core.events import Outcome as AttemptOutcome
 from sidecar.core.failure import CODES, Reason
-from sidecar.core.money import Cost
+from sidecar.core.money import TOKENS_PER_PRICE, Cost
 from sidecar.core.request import OnInterruption
 from sidecar.core.transcript import Transcript
+from sidecar.failover.handoff import FRAME_BYTES, WORDS
+from sidecar.failover.session import HANDOFF
 from sidecar.gateway.journal import FOLLOW_EVERY_S
 from sidecar.gateway.scribe import WRITE_EVERY_S
 from sidecar.limits.bucket import Dimension
+from sidecar.limits.estimate import BYTES_PER_TOKEN
 from sidecar.testing import written
 from sidecar.testing.journal import Entry as Billed
-from sidecar.testing.texts import rest_after
-from tests.simulation.places import ROUTES, SECRET, charged, keys_of
+from sidecar.testing.texts import input_tokens, rest_after
+from tests.simulation.places import MOST_HEDGED, PRICES, ROUTES, SECRET, charged, keys_of
 from tests.simulation.weather import Spell
 from tests.simulation.world import Outcome, World, held
 
@@ -44,6 +54,7 @@ def judge(world: World, *, countable: bool = True) -> dict[str, int]:
         _one(outcome)
     _settled(world)
     _tried(world)
+    _hedged(world)
     if countable:
         _billed(world)
     return _figures(world)
@@ -79,7 +90,12 @@ def _exact(outcome: Outcome, completed: Completed, where: str) -> None:
     else:
         assert not transcript.reasoning, where
     assert [a.number for a in completed.attempts] == list(range(1, len(completed.attempts) + 1))
-    assert completed.attempts[-1].outcome is AttemptOutcome.COMPLETED, where
+    outcomes = [attempt.outcome for attempt in completed.attempts]
+    # The loser of a race has the later number where the first attempt won.
+    while outcomes[-1] is AttemptOutcome.CANCELLED_HEDGE:
+        outcomes.pop()
+    assert outcomes[-1] is AttemptOutcome.COMPLETED, where
+    assert outcomes.count(AttemptOutcome.COMPLETED) == 1, where
 
 
 def _told(outcome: Outcome) -> tuple[str, str]:
@@ -88,9 +104,14 @@ def _told(outcome: Outcome) -> tuple[str, str]:
     reasoning = answer = ""
     for event in outcome.events:
         if isinstance(event, AttemptBegan):
+            thoughts, words = _truth(event.model)
+            if event.reason.endswith(HANDOFF):
+                # The reasoning stays, whoever answers thinks for itself, and the answer is new.
+                reasoning, answer = so_far.reasoning + thoughts, words
+                so_far = _thoughts_of(so_far)
+                continue
             if event.continuation is Continuation.RESTARTED:
                 so_far.clear()
-            thoughts, words = _truth(event.model)
             kept = so_far.reasoning, so_far.answer
             reasoning = kept[0] if kept[1] else kept[0] + rest_after(thoughts, kept[0])
             answer = kept[1] + rest_after(words, kept[1])
@@ -100,8 +121,14 @@ def _told(outcome: Outcome) -> tuple[str, str]:
     return reasoning, answer
 
 
+def _thoughts_of(transcript: Transcript) -> Transcript:
+    kept = Transcript()
+    kept.add(Reasoning(transcript.reasoning))
+    return kept
+
+
 def _truth(model: str) -> tuple[str, str]:
-    thoughts, words = MODELS[model]
+    thoughts, words = MODELS[model.partition("#")[0]]
     text = written(0, thoughts, words)
     return text.reasoning, text.answer
 
@@ -148,6 +175,14 @@ def _tried(world: World) -> None:
             assert outcome.request_id in asked, f"caller {outcome.wish.number}"
 
 
+def _hedged(world: World) -> None:
+    """No more second attempts than the route's share allows, each pod counting its own requests."""
+    hedges = [e for e in world.books.entries if e.cause is AttemptCause.HEDGE]
+    asked = sum(outcome.wish.completion.model == "hedged" for outcome in world.outcomes)
+    assert {entry.route for entry in hedges} <= {"hedged"}
+    assert len(hedges) <= MOST_HEDGED * asked + len(world.pods), (len(hedges), asked)
+
+
 def _billed(world: World) -> None:
     """To the nano-dollar: what the ledger says is what the providers charged."""
     for name, provider in world.providers.items():
@@ -159,7 +194,27 @@ def _billed(world: World) -> None:
         bill = Cost()
         for sold in provider.log:
             bill += charged(name, sold.usage, sold.received_wall_ns)
-        assert ledger == bill, (name, ledger, bill, _differences(world, name))
+        told = (name, ledger, bill, _differences(world, name))
+        off = abs(ledger.input_nano_usd - bill.input_nano_usd)
+        assert off <= _guessed(world, name), told
+        assert ledger.reasoning_nano_usd == bill.reasoning_nano_usd, told
+        assert ledger.answer_nano_usd == bill.answer_nano_usd, told
+
+
+def _guessed(world: World, provider: str) -> int:
+    """By how much the input may be off, nano-USD: 0, but for attempts that were handed reasoning
+    and whose provider told no usage. The words around the notes are no text of these worlds, of
+    which the estimate knows four bytes to be a token."""
+    guesses = [
+        entry
+        for entry in world.books.entries
+        if entry.provider == provider
+        and entry.route == "handing"
+        and entry.attempt > 1
+        and entry.usage.estimated
+    ]
+    off = abs(FRAME_BYTES // BYTES_PER_TOKEN - input_tokens([WORDS.format(notes="")])) + 2
+    return len(guesses) * int(off) * PRICES[provider].input // TOKENS_PER_PRICE
 
 
 def _differences(world: World, name: str) -> list[str]:
@@ -221,6 +276,12 @@ def _figures(world: World) -> dict[str, int]:
         "hung up": sum(o.hung_up for o in world.outcomes),
         "attempts": len(world.books.entries),
         "resumed": resumed,
+        "hedged": sum(entry.cause is AttemptCause.HEDGE for entry in world.books.entries),
+        "handed over": sum(
+            entry.saved.reasoning_tokens > 0
+            for entry in world.books.entries
+            if entry.route == "handing"
+        ),
         **{f"failed {reason}": count for reason, count in sorted(failed.items())},
     }
 

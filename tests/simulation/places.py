@@ -51,7 +51,9 @@ providers:
     dialect: openai-chat
     base_url: http://beta/v1
     accounts: {c: {keys: [{name: c1, env: C1}]}}
-    models: {"fake-*": {reasoning: true, price: {input: 1.0, output: 4.0}}}
+    models:
+      "*#soon": {reasoning: true, price: {input: 1.0, output: 4.0}, timeouts: {headers: 20s, first_event: 20s}}
+      "fake-*": {reasoning: true, price: {input: 1.0, output: 4.0}}
   third:
     dialect: openai-chat
     base_url: http://gamma/v1
@@ -61,7 +63,9 @@ routes:
   default: {targets: [deepseek/fake-reasoner-12-16, second/fake-reasoner-9-20, third/fake-60]}
   pair: {targets: [second/fake-reasoner-9-20, deepseek/fake-reasoner-12-16], patience: 1s}
   alone: {targets: [deepseek/fake-reasoner-12-16], retries: 5}
-"""
+  handing: {targets: [second/fake-reasoner-9-20#soon, third/fake-60, deepseek/fake-reasoner-12-16], handoff: true}
+  hedged: {targets: [deepseek/fake-reasoner-12-16, second/fake-reasoner-9-20, third/fake-60], hedge: {after: 2s, share: 0.5}}
+"""  # noqa: E501
 KEYS = (("deepseek", "a", "a1"), ("deepseek", "a", "a2"), ("deepseek", "b", "b1"),
         ("second", "c", "c1"), ("third", "d", "d1"))  # fmt: skip
 HOSTS = {"deepseek": "alpha", "second": "beta", "third": "gamma"}
@@ -69,7 +73,13 @@ ROUTES = {
     "default": ("deepseek", "second", "third"),
     "pair": ("second", "deepseek"),
     "alone": ("deepseek",),
+    "handing": ("second", "third", "deepseek"),
+    "hedged": ("deepseek", "second", "third"),
 }
+# What callers ask for: of the plain worlds, and of those in which routes do more.
+PLAIN = ("default", "default", "pair", "alone")
+RICH = (*PLAIN, "handing", "handing", "hedged", "hedged")
+MOST_HEDGED = 0.5
 QUOTAS = {
     "second": (Quota("second requests", "bucket", 240, per_s=60.0, burst=20),),
     "third": (Quota("third requests", "sliding", 600, per_s=60.0, scope="key"),),

@@ -52,7 +52,12 @@ def simulate(
 
 def verdict(requests: int, rate: float, seed: int) -> Verdict:
     """Play and judge the world that `seed` draws."""
-    world = play(Setting.drawn(seed, requests, rate))
+    return judged(Setting.drawn(seed, requests, rate))
+
+
+def judged(setting: Setting) -> Verdict:
+    """Play and judge one world."""
+    world, seed = play(setting), setting.seed
     try:
         figures = judge(world)
     except AssertionError:

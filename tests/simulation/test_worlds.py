@@ -61,6 +61,9 @@ ONCE_WRONG = {
     "nor where the target was gone meanwhile": (20, USUAL_RATE, 435),
     # An open breaker's probe was due in the moment of the deadline.
     "the deadline is kept to the timer's millisecond": (100, PROMISED_RATE, 500),
+    # A caller left in an attempt that had been handed reasoning: the words around the notes were
+    # missing in its estimated input.
+    "what is put around handed reasoning is paid for": (30, USUAL_RATE, 19),
 }
 
 

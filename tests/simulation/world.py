@@ -42,7 +42,17 @@ from sidecar.testing import (
 )
 from sidecar.testing import Key as FakeKey
 from tests.simulation.books import Books
-from tests.simulation.places import FAULTS, HOSTS, KEYS, QUOTAS, SECRET, keys_of, resolved
+from tests.simulation.places import (
+    FAULTS,
+    HOSTS,
+    KEYS,
+    PLAIN,
+    QUOTAS,
+    RICH,
+    SECRET,
+    keys_of,
+    resolved,
+)
 from tests.simulation.weather import Skies, Spell, forecast
 
 # Where DeepSeek's prices change, and where they do not: seconds after `virtual.START_WALL_NS`, a
@@ -62,10 +72,12 @@ class Setting(msgspec.Struct, frozen=True):
     pods: int = 1
     spells: tuple[Spell, ...] = ()
     start_s: int = 0
+    routes: tuple[str, ...] = PLAIN
 
     @classmethod
     def drawn(cls, seed: int, requests: int, rate: float) -> Setting:
-        """One to three pods under a sky of their own, somewhere in DeepSeek's week."""
+        """One to three pods under a sky of their own, somewhere in DeepSeek's week; every other
+        world has routes that hand reasoning over and that hedge."""
         rng = random.Random(f"setting {seed}")
         length_s = rng.choice((300.0, 900.0, 1800.0))
         keys = {provider: keys_of(provider) for provider in HOSTS}
@@ -77,6 +89,7 @@ class Setting(msgspec.Struct, frozen=True):
             pods=rng.choice((1, 2, 3)),
             spells=tuple(forecast(rng, keys, length_s)),
             start_s=rng.choice(STARTS_S),
+            routes=rng.choice((PLAIN, RICH)),
         )
 
 
@@ -166,7 +179,7 @@ class World:
             hangs_up_s=rng.uniform(0, 2.0) if hangs_up else None,
             reattaches=not hangs_up and rng.random() < 0.1,
             completion=Completion(
-                model=rng.choice(("default", "default", "pair", "alone")),
+                model=rng.choice(self.setting.routes),
                 messages=(Message(Role.USER, (Text(text),)),),
                 reasoning=ReasoningOptions(deliver=rng.random() > 0.15),
                 priority=rng.choice(tuple(Priority)),
