@@ -6,6 +6,8 @@ import math
 
 import msgspec
 
+from sidecar.core.target import Resume
+
 
 class Kept(msgspec.Struct):
     """Tokens of lost attempts that still stand in the transcript."""
@@ -16,6 +18,12 @@ class Kept(msgspec.Struct):
     @property
     def total(self) -> int:
         return self.reasoning + self.answer
+
+    def along(self, able: Resume, *, handoff: bool) -> int:
+        """How many of them an attempt would send along at most, as a prefix or as notes."""
+        if able is not Resume.NONE:
+            return self.total
+        return self.reasoning if handoff else 0
 
 
 class Stamps(msgspec.Struct):

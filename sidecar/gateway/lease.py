@@ -134,7 +134,7 @@ class Leases:
         priority = search.session.request.completion.priority
         answer = await self._store.take(
             candidates,
-            search.want.cost,
+            search.cost(choice.rank, candidates[0].buckets),
             priority=priority,
             horizon_s=horizon_s,
             lease_s=LEASE_S,

@@ -29,6 +29,7 @@ SCOPES = {"bucket": Reason.DEADLINE_TOO_SHORT, "backoff": Reason.DEADLINE_TOO_SH
 # In place of a bucket's name while nobody has asked which one it is.
 SOME_BUCKET = "..."
 BUCKET = ("bucket", SOME_BUCKET)
+OF_INPUT = frozenset({Dimension.TOKENS, Dimension.INPUT_TOKENS})
 DISABLED = {
     Cause.CREDENTIAL: Reason.KEYS_REJECTED,
     Cause.REGION: Reason.KEYS_REJECTED,
@@ -38,7 +39,8 @@ DISABLED = {
 
 
 class Want(msgspec.Struct, frozen=True):
-    """What a request asks of the buckets, for every attempt it makes.
+    """What a request asks of the buckets, for every attempt it makes; one that goes on with the
+    text so far asks for more (`Search.cost`).
 
     `thinks`: the caller allows reasoning; whether a target does it is the target's. `work_s` is the
     share of the bottleneck bucket, for fairness. `input_bytes` of prompt, for learning.
@@ -103,6 +105,17 @@ class Search:
     def _all_disabled(self) -> bool:
         return all(standing.disabled for standing in self._standings)
 
+    def cost(self, rank: int, buckets: tuple[Bucket, ...]) -> Cost:
+        """What an attempt on that target takes: one that goes on sends the text so far along, as
+        input. That is a guess, and never the reason why `buckets` could not hold the request."""
+        cost, route = self.want.cost, self.session.route
+        carried = self.session.kept.along(route.targets[rank].resume, handoff=route.handoff)
+        if not carried:
+            return cost
+        rooms = (b.burst - cost.of(b.dimension) for b in buckets if b.dimension in OF_INPUT)
+        carried = max(min((carried, *rooms)), 0)
+        return msgspec.structs.replace(cost, input_tokens=cost.input_tokens + carried)
+
     def candidates(self, choice: Option) -> tuple[Line, list[Key], list[Candidate]]:
         """All keys of the chosen target that are no later than the horizon, for the store."""
         line = self._lines[choice.rank]
@@ -157,9 +170,11 @@ class Search:
         line = self._lines[choice.rank]
         whole = self._candidate(line, self._ring.keys(line.target.provider)[choice.key], self._now)
 
+        cost = self.cost(choice.rank, whole.buckets)
+
         def free_at(bucket: Bucket) -> float:
             alone = Candidate(whole.key, (bucket,), whole.ready_at)
-            return self._store.ready_at(alone, self.want.cost, self._priority)
+            return self._store.ready_at(alone, cost, self._priority)
 
         return max(whole.buckets, key=free_at).id
 
@@ -182,19 +197,20 @@ class Search:
                 ready_at, blocked_by = self._obstacle(rank, line, key)
                 if ready_at != NEVER:
                     candidate = self._candidate(line, key, ready_at)
-                    bucket_at = self._store.ready_at(candidate, self.want.cost, self._priority)
+                    cost = self.cost(rank, candidate.buckets)
+                    bucket_at = self._store.ready_at(candidate, cost, self._priority)
                     if bucket_at == NEVER:
                         self._too_small = self._too_small or candidate
                     if bucket_at > ready_at:
-                        ready_at, blocked_by = self._kept(bucket_at, candidate), BUCKET
+                        ready_at, blocked_by = self._kept(bucket_at, candidate, cost), BUCKET
                 yield Option(rank, index, rank, ready_at, blocked_by)
 
-    def _kept(self, bucket_at: float, candidate: Candidate) -> float:
+    def _kept(self, bucket_at: float, candidate: Candidate, cost: Cost) -> float:
         """`bucket_at`, or the deadline where only a guess is later: when a seat comes free nobody
         knows, so it is waited for as long as there is time, and never a reason to refuse."""
         deadline = self.session.request.deadline
         if self._now < deadline < bucket_at < NEVER:
-            certain = self._store.certain_at(candidate, self.want.cost, self._priority)
+            certain = self._store.certain_at(candidate, cost, self._priority)
             return max(certain, deadline)
         return bucket_at
 

@@ -23,6 +23,7 @@ from sidecar.core.request import OnInterruption, Prefix
 from sidecar.core.target import Resume
 from sidecar.core.usage import Usage
 from sidecar.failover.session import ASIDE_S, BACKOFF_FIRST_S, BACKOFF_LAST_S, MAY_RECOVER
+from sidecar.failover.standing import Kept
 from tests.failover.making import (
     ALPHA,
     BETA,
@@ -333,6 +334,13 @@ def test_a_resumed_end_says_what_resuming_saved() -> None:
     finish(one, plan, price=Price(input=500_000, output=3_000_000))
     # Seven tokens were not written again, at 3 a token, and read instead, at half of one.
     assert one.saved == Saved(reasoning_tokens=5, answer_tokens=2, nano_usd=17)
+
+
+def test_what_goes_along_is_what_the_target_can_take() -> None:
+    kept = Kept(reasoning=5, answer=2)
+    assert kept.along(ALPHA.resume, handoff=True) == 7
+    assert kept.along(GAMMA.resume, handoff=True) == 5
+    assert kept.along(GAMMA.resume, handoff=False) == 0
 
 
 def test_a_restarted_end_saved_nothing() -> None:

@@ -287,6 +287,24 @@ async def test_larger_than_a_bucket_can_ever_hold_is_said_at_once() -> None:
 
 
 @in_virtual_time
+async def test_an_attempt_that_goes_on_takes_the_text_so_far_as_input_too() -> None:
+    house = House(limits="{tokens: 100, per: 60s, burst: 100}")
+    session = house.session()
+    session.kept.reasoning, session.kept.answer = 20, 10
+    await house.acquire_for(session)
+    assert house.free()["tokens"] == 100 - PLAIN.cost.input_tokens - PLAIN.cost.output_tokens - 30
+
+
+@in_virtual_time
+async def test_a_text_so_far_that_no_bucket_could_hold_does_not_end_the_stream() -> None:
+    house = House(limits="{tokens: 100, per: 60s, burst: 100}")
+    session = house.session()
+    session.kept.reasoning = 5000
+    await house.acquire_for(session)
+    assert house.free()["tokens"] == 0
+
+
+@in_virtual_time
 async def test_after_failures_the_first_of_them_is_told_and_not_the_breaker() -> None:
     house = House()
     session: Session = house.session(timeout_s=1.0)

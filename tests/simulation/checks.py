@@ -194,11 +194,13 @@ def _billed(world: World) -> None:
         bill = Cost()
         for sold in provider.log:
             bill += charged(name, sold.usage, sold.received_wall_ns)
-        told = (name, ledger, bill, _differences(world, name))
         off = abs(ledger.input_nano_usd - bill.input_nano_usd)
-        assert off <= _guessed(world, name), told
-        assert ledger.reasoning_nano_usd == bill.reasoning_nano_usd, told
-        assert ledger.answer_nano_usd == bill.answer_nano_usd, told
+        output = ledger.reasoning_nano_usd, ledger.answer_nano_usd
+        same = output == (bill.reasoning_nano_usd, bill.answer_nano_usd)
+        assert same and off <= _guessed(world, name), (
+            *(name, ledger, bill),
+            _differences(world, name),
+        )
 
 
 def _guessed(world: World, provider: str) -> int:
@@ -219,11 +221,11 @@ def _guessed(world: World, provider: str) -> int:
 
 def _differences(world: World, name: str) -> list[str]:
     """Which attempts differ, by (key, time): for whoever has to find out why."""
-    ours = sorted(
+    entries = (entry for entry in world.books.entries if entry.provider == name)
+    ours = [
         (e.started_ns, e.key_alias, e.usage, e.reason, e.outcome.value, e.request_id)
-        for e in world.books.entries
-        if e.provider == name
-    )
+        for e in sorted(entries, key=lambda entry: entry.started_ns)
+    ]
     theirs: dict[tuple[int, str], list[Billed]] = {}
     for entry in world.providers[name].log:
         theirs.setdefault((entry.received_wall_ns // 1_000_000, entry.key), []).append(entry)
