@@ -196,11 +196,9 @@ def _billed(world: World) -> None:
             bill += charged(name, sold.usage, sold.received_wall_ns)
         off = abs(ledger.input_nano_usd - bill.input_nano_usd)
         output = ledger.reasoning_nano_usd, ledger.answer_nano_usd
-        same = output == (bill.reasoning_nano_usd, bill.answer_nano_usd)
-        assert same and off <= _guessed(world, name), (
-            *(name, ledger, bill),
-            _differences(world, name),
-        )
+        right = output == (bill.reasoning_nano_usd, bill.answer_nano_usd)
+        right = right and off <= _guessed(world, name)
+        assert right, (name, ledger, bill, _differences(world, name))
 
 
 def _guessed(world: World, provider: str) -> int:
