@@ -281,6 +281,18 @@ TRAPS = (
         CALL,
     ),
     document(
+        "a document that says again what was asked",
+        {**OK, "usage": (3, 0, 2, 0)},
+        SAID,
+        text={"format": {"type": "text"}, "verbosity": "medium"},
+        error=None,
+        reasoning={"effort": "low"},
+        tool_choice={"type": "function", "name": "f"},
+        tools=[{"type": "function", "name": "f", "parameters": {}}],
+        instructions=[{"role": "system", "content": "x"}],
+        usage=usage(3, 2, 5),
+    ),
+    document(
         "a document with raw reasoning",
         {**OK, "reasoning": "a"},
         {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "a"}]},
