@@ -116,9 +116,11 @@ class ChatDecoder(Decoding):
                 delta = choice.delta or choice.message
                 if delta is not None:
                     self._delta(delta)
+                if choice.error:
+                    chunk.error = chunk.error or choice.error
                 if choice.finish_reason:
                     chunk.usage = chunk.usage or choice.usage
-                    self._finish(choice.finish_reason, chunk)
+                    self._finish(_worse(choice.finish_reason, choice), chunk)
         if chunk.usage is not None or chunk.x_groq is not None:
             self._usage(chunk)
         if chunk.error or chunk.choices is None:
@@ -241,6 +243,12 @@ class ChatDecoder(Decoding):
     def _failure_in(self, chunk: wire.Chunk) -> Failure:
         told = {"error": chunk.error} if chunk.error else {"message": chunk.message}
         return errors.of_event(told, extra=self._quirks.error_causes, key=self._key)
+
+
+def _worse(reason: str, choice: wire.Choice) -> str:
+    """OpenRouter may call an end a good one that its upstream called a failure."""
+    native = loose.text(choice.native_finish_reason)
+    return native if native in BROKEN else reason
 
 
 def _thinking_text(thinking: list[wire.Part] | str) -> str:

@@ -63,6 +63,9 @@ class Choice(msgspec.Struct):
     finish_reason: str | None = None
     # Moonshot counts here, beside the finish reason, unless asked for a chunk of its own.
     usage: Any = None
+    # OpenRouter: what failed upstream, and the upstream's own word for the end.
+    error: Any = None
+    native_finish_reason: Any = None
 
 
 class XGroq(msgspec.Struct):
