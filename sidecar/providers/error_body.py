@@ -67,7 +67,7 @@ def facts_of(document: Any) -> ErrorFacts:
     metadata = loose.record(inner.get("metadata"))
     codes = [*_codes(inner), *_codes(metadata), *_codes(outer)]
     details = list(_details(inner.get("details")))
-    codes = [*_detail_codes(details), *codes]
+    codes = [*_detail_codes(details), *_codes(loose.record(inner.get("details"))), *codes]
     wait = waits.largest(_detail_wait(details), waits.worded_s(message))
     raw = loose.text(metadata.get("raw"))
     if raw:

@@ -39,6 +39,12 @@ def coded(code: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": "x"}}
 
 
+def detailed(code: str) -> dict[str, Any]:
+    """Anthropic's newer way: the type says little, the details say what."""
+    told = {"type": "rate_limit_error", "message": "x", "details": {"error_code": code}}
+    return {"type": "error", "error": told}
+
+
 def too_large(of: str, limit: int, requested: int) -> dict[str, Any]:
     message = f"Too many {of} per min: Limit {limit}, Requested {requested}."
     return plain(message, "rate_limit_exceeded", of)
@@ -144,6 +150,11 @@ ROWS: tuple[tuple[str, int, Any, Cause], ...] = (
     ("openai", 400, plain("Your organization must be verified to x", "y"), Cause.MODEL_ACCESS),
     ("anthropic", 400, anthropic("x", "input and max_tokens exceed context limit"), LENGTH),
     ("anthropic", 400, anthropic("x", "This organization has been disabled."), Cause.CREDENTIAL),
+    ("anthropic", 429, detailed("enforced_spend_limit_reached"), Cause.QUOTA),
+    ("anthropic", 429, detailed("ramp_limit_exceeded"), Cause.RATE_LIMITED),
+    ("anthropic", 400, detailed("organization_on_hold"), Cause.CREDENTIAL),
+    ("openai", 400, plain("x", "invalid_prompt"), Cause.CONTENT_FILTER),
+    ("moonshot", 429, plain("x", type="engine_overloaded_error"), Cause.OVERLOADED),
     ("gemini", 429, google(429, "x", "Your prepayment credits are depleted."), Cause.QUOTA),
     ("gemini-interactions", 401, coded("authentication"), Cause.CREDENTIAL),
     ("gemini-interactions", 429, coded("quota_exceeded"), Cause.QUOTA),
