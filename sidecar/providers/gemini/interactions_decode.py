@@ -131,6 +131,7 @@ class InteractionsDecoder(Decoding):
     def _finish(self, status: str) -> None:
         known = FINISH.get(status)
         if known is None:
+            self.report.native_finish = status
             self.fail(Failure(Cause.SERVER_ERROR, "the interaction failed", code=status[:80]))
             return
         for index in list(self._arguments):

@@ -120,7 +120,7 @@ class ChatDecoder(Decoding):
                     chunk.error = chunk.error or choice.error
                 if choice.finish_reason:
                     chunk.usage = chunk.usage or choice.usage
-                    self._finish(_worse(choice.finish_reason, choice), chunk)
+                    self._finish(choice.finish_reason, choice, chunk)
         if chunk.usage is not None or chunk.x_groq is not None:
             self._usage(chunk)
         if chunk.error or chunk.choices is None:
@@ -206,8 +206,10 @@ class ChatDecoder(Decoding):
             self.out, place, id, function.name or "", arguments or "", self.report.response_id
         )
 
-    def _finish(self, reason: str, chunk: wire.Chunk) -> None:
-        broken = BROKEN.get(reason)
+    def _finish(self, reason: str, choice: wire.Choice, chunk: wire.Chunk) -> None:
+        self.report.native_finish = reason
+        # OpenRouter may call an end a good one that its upstream called a failure.
+        broken = BROKEN.get(reason) or BROKEN.get(loose.text(choice.native_finish_reason))
         if broken is not None:
             self.fail(self._failure_in(chunk) if chunk.error else broken)
         elif not chunk.error:
@@ -243,12 +245,6 @@ class ChatDecoder(Decoding):
     def _failure_in(self, chunk: wire.Chunk) -> Failure:
         told = {"error": chunk.error} if chunk.error else {"message": chunk.message}
         return errors.of_event(told, extra=self._quirks.error_causes, key=self._key)
-
-
-def _worse(reason: str, choice: wire.Choice) -> str:
-    """OpenRouter may call an end a good one that its upstream called a failure."""
-    native = loose.text(choice.native_finish_reason)
-    return native if native in BROKEN else reason
 
 
 def _thinking_text(thinking: list[wire.Part] | str) -> str:

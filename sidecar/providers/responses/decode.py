@@ -220,6 +220,7 @@ class ResponsesDecoder(Decoding):
         status = reply.status or event.removeprefix("response.")
         error = _any(reply.error)
         if error is not None or status not in ("completed", "incomplete"):
+            self.report.native_finish = status
             self.fail(_failed(error, status, self._key))
             return
         reason = loose.text((reply.incomplete_details or {}).get("reason"))

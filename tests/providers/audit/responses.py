@@ -265,6 +265,12 @@ TRAPS = (
         cause="server_error",
     ),
     broken("a failed response without a word", B, end("failed", error=None), cause="server_error"),
+    Trap(
+        "a failed response says its own word",
+        B + end("failed", error={"code": "server_error", "message": "x"}),
+        {"failure": "server_error", "finish": None, "finish_reason": "failed"},
+        "openai-responses",
+    ),
     broken("a cancelled response", B, end("cancelled"), cause="server_error"),
     broken(
         "an error without a type", B, sse({"error": {"message": "overloaded"}}), cause="overloaded"
