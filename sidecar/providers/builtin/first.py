@@ -150,6 +150,7 @@ AZURE = ProviderProfile(
     key_env="AZURE_OPENAI_API_KEY",
     telemetry_name="azure.ai.openai",
     trace_header="apim-request-id",
-    quirks=_OPENAI_QUIRKS,
+    # It hosts others' models too; some of them think in tags.
+    quirks=Quirks(system_role="system"),
     models=_OPENAI_MODELS,
 )

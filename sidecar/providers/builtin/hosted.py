@@ -18,8 +18,8 @@ MISTRAL = ProviderProfile(
     telemetry_name="mistral_ai",
     trace_header="mistral-correlation-id",
     quirks=Quirks(
+        # Its first reasoning models, and those of others that it hosts, think in tags.
         reasoning_fields=("content", "reasoning_content"),
-        think_tags="off",
         efforts={
             "none": {"reasoning_effort": "none"},
             "low": {"reasoning_effort": "high"},

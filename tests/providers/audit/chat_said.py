@@ -98,6 +98,8 @@ REASONING = (
         "mistral",
     ),
     Trap("a think tag", sse(says("<think>a</think>b"), STOP, DONE), BOTH, "together"),
+    Trap("a think tag at Mistral", sse(says("<think>a</think>b"), STOP, DONE), BOTH, "mistral"),
+    Trap("a think tag at Azure", sse(says("<think>a</think>b"), STOP, DONE), BOTH, "azure"),
     Trap(
         "a think tag in pieces",
         sse(*map(says, "\n<think>"), *map(says, "a</think>b"), STOP, DONE),
