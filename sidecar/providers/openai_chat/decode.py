@@ -10,7 +10,7 @@ from sidecar.core.request import Prefix
 from sidecar.providers import errors, loose
 from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.openai_chat import wire
-from sidecar.providers.openai_chat.details import ReasoningDetails, details_text
+from sidecar.providers.openai_chat.details import ReasoningDetails, blocks_text, details_text
 from sidecar.providers.openai_chat.usage import cost_of, usage_of
 from sidecar.providers.profiles import Quirks, TargetProfile
 from sidecar.providers.sse import Event, SseFramer
@@ -134,7 +134,12 @@ class ChatDecoder(Decoding):
             report.upstream = chunk.provider
 
     def _delta(self, delta: wire.Delta) -> None:
-        if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
+        if (
+            delta.reasoning_content
+            or delta.reasoning
+            or delta.reasoning_details
+            or delta.content_blocks
+        ):
             self._reasoning(delta)
         content = delta.content
         if content:
@@ -171,6 +176,7 @@ class ChatDecoder(Decoding):
             "reasoning_content": delta.reasoning_content or "",
             "reasoning": loose.text(delta.reasoning),
             "reasoning_details": details_text(details) if isinstance(details, list) else "",
+            "content_blocks": blocks_text(delta.content_blocks) if delta.content_blocks else "",
         }
         if not self._source:
             self._source = next((name for name in self._fields if said.get(name)), "")

@@ -54,6 +54,8 @@ class Delta(msgspec.Struct):
     tool_calls: list[ToolPiece] | None = None
     function_call: Function | None = None
     refusal: str | None = None
+    # Portkey: Claude's own blocks, beside a `content` that has their text already.
+    content_blocks: Any = None
 
 
 class Choice(msgspec.Struct):
