@@ -128,7 +128,8 @@ PERPLEXITY = ProviderProfile(
     base_url="https://api.perplexity.ai",
     key_env="PERPLEXITY_API_KEY",
     telemetry_name="perplexity",
-    quirks=Quirks(efforts=EFFORT_FROM_LOW, drop=("seed",)),
+    # Deep research counts (and charges) its reasoning beside the output.
+    quirks=Quirks(reasoning_beside_output=True, efforts=EFFORT_FROM_LOW, drop=("seed",)),
     models=(("sonar-*reason*", ModelProfile(reasoning=True, tools=False)),),
     default_model=ModelProfile(tools=False),
 )

@@ -232,6 +232,12 @@ COUNTS = (
         (20, 0, 74, 64),
         "vercel-gateway",
     ),
+    counted(
+        "reasoning at the top that the total forgot",
+        counts(20, 10, 30, reasoning_tokens=64),
+        (20, 0, 74, 64),
+        "perplexity",
+    ),
     counted("reasoning at the top", counts(20, 10, reasoning_tokens=4), (20, 0, 10, 4), "sglang"),
     counted(
         "cached in the details",
