@@ -21,11 +21,14 @@ _NUMBERS = (
 )
 
 
+_WORDS = ("code", "type", "status", "reason", "error_code", "error_type", "limit_source")
+
+
 class ErrorFacts(msgspec.Struct, frozen=True):
     """`codes` are all machine words found (code, type, status, reasons), lower case, best first.
 
     `status` is the one inside the body, 0 if there is none. `readable` says that the body was an
-    error document at all and not, say, a proxy's page.
+    error document at all and not, say, a proxy's page. `headers` are those that the body quotes.
     """
 
     message: str = ""
@@ -35,6 +38,7 @@ class ErrorFacts(msgspec.Struct, frozen=True):
     limit: tuple[tuple[str, int], ...] = ()
     upstream: str = ""
     readable: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def facts_of_body(body: bytes) -> ErrorFacts:
@@ -63,15 +67,20 @@ def facts_of(document: Any) -> ErrorFacts:
     metadata = loose.record(inner.get("metadata"))
     codes = [*_codes(inner), *_codes(metadata), *_codes(outer)]
     details = list(_details(inner.get("details")))
-    codes = [*_detail_codes(details), *codes]
+    codes = [*_detail_codes(details), *_codes(loose.record(inner.get("details"))), *codes]
     wait = waits.largest(_detail_wait(details), waits.worded_s(message))
     raw = loose.text(metadata.get("raw"))
     if raw:
-        message = f"{message}: {_raw_message(raw)}"
+        said, words = _raw(raw)
+        message = f"{message}: {said}"
+        codes += words
     status = _status(inner) or _status(outer)
     upstream = loose.text(metadata.get("provider_name"))
     readable = bool(message or codes)
-    return _facts(message, codes, status, wait, upstream, readable)
+    facts = _facts(message, codes, status, wait, upstream, readable)
+    quoted = loose.record(metadata.get("headers")).items()
+    headers = tuple((name.lower(), value) for name, value in quoted if isinstance(value, str))
+    return msgspec.structs.replace(facts, headers=headers) if headers else facts
 
 
 def _facts(
@@ -106,18 +115,20 @@ def _message(error: Any, depth: int = 3) -> str:
     return ""
 
 
-def _raw_message(raw: str) -> str:
-    """OpenRouter's copy of the upstream's body: its message if it is JSON, else the text."""
+def _raw(raw: str) -> tuple[str, list[str]]:
+    """OpenRouter's copy of the upstream's body: its message and machine words if it is JSON, else
+    the text."""
     try:
         document = loose.document(raw.encode("utf-8", "replace"))
     except ValueError:
-        return raw
+        return raw, []
     outer = loose.record(document)
-    return _message(outer.get("error")) or _message(outer) or raw
+    words = [*_codes(loose.record(outer.get("error"))), *_codes(outer)]
+    return _message(outer.get("error")) or _message(outer) or raw, words
 
 
 def _codes(error: dict[str, Any]) -> Iterator[str]:
-    for name in ("code", "type", "status", "reason", "error_code"):
+    for name in _WORDS:
         value = error.get(name)
         if isinstance(value, str) and value and value != "error" and len(value) <= 80:
             yield value

@@ -33,9 +33,21 @@ CODES: dict[str, Cause] = {
     "weight_exceeds_budget": Cause.QUOTA,
     "arrearage": Cause.QUOTA,
     "quota_per_day": Cause.QUOTA,
+    "quota_exceeded": Cause.QUOTA,
+    "allocationquota.freetieronly": Cause.QUOTA,
+    "enforced_spend_limit_reached": Cause.QUOTA,
+    "contract_spend_limit_reached": Cause.QUOTA,
+    "linked_organization_spend_limit_reached": Cause.QUOTA,
+    "linked_organization_billing_unavailable": Cause.QUOTA,
+    "openrouter_credits": Cause.QUOTA,
+    "openrouter_key_limit": Cause.QUOTA,
+    "openrouter_workspace_budget": Cause.QUOTA,
+    "openrouter_guardrail_budget": Cause.QUOTA,
+    "openrouter_in_flight_budget": Cause.RATE_LIMITED,
     "quota_window": Cause.RATE_LIMITED,
     "in_flight_budget_exhausted": Cause.RATE_LIMITED,
     "rate_limit_exceeded": Cause.RATE_LIMITED,
+    "ramp_limit_exceeded": Cause.RATE_LIMITED,
     "rate_limited": Cause.RATE_LIMITED,
     "too_many_requests": Cause.RATE_LIMITED,
     "throttling.ratequota": Cause.RATE_LIMITED,
@@ -44,10 +56,12 @@ CODES: dict[str, Cause] = {
     "invalid_api_key": Cause.CREDENTIAL,
     "api_key_invalid": Cause.CREDENTIAL,
     "invalid_authentication": Cause.CREDENTIAL,
+    "authentication": Cause.CREDENTIAL,
     "authentication_error": Cause.CREDENTIAL,
     "authenticationerror": Cause.CREDENTIAL,
     "unauthenticated": Cause.CREDENTIAL,
     "organization_restricted": Cause.CREDENTIAL,
+    "organization_on_hold": Cause.CREDENTIAL,
     "account_deactivated": Cause.CREDENTIAL,
     "access_terminated": Cause.CREDENTIAL,
     "signaturedoesnotmatch": Cause.CREDENTIAL,
@@ -57,7 +71,15 @@ CODES: dict[str, Cause] = {
     "deploymentnotfound": Cause.MODEL_ACCESS,
     "unknown_model": Cause.MODEL_ACCESS,
     "unknownmodel": Cause.MODEL_ACCESS,
+    "unavailable_model": Cause.MODEL_ACCESS,
+    "model_not_available": Cause.MODEL_ACCESS,
+    "model_not_supported": Cause.MODEL_ACCESS,
+    "model.accessdenied": Cause.MODEL_ACCESS,
     "model_terms_required": Cause.MODEL_ACCESS,
+    # LiteLLM says these with 401, though the key is good for other models.
+    "key_model_access_denied": Cause.MODEL_ACCESS,
+    "team_model_access_denied": Cause.MODEL_ACCESS,
+    "user_model_access_denied": Cause.MODEL_ACCESS,
     "permission_error": Cause.MODEL_ACCESS,
     "model_decommissioned": Cause.MODEL_GONE,
     "model_deprecated": Cause.MODEL_GONE,
@@ -71,11 +93,22 @@ CODES: dict[str, Cause] = {
     "content_policy_violation": Cause.CONTENT_FILTER,
     "responsibleaipolicyviolation": Cause.CONTENT_FILTER,
     "moderation_blocked": Cause.CONTENT_FILTER,
+    "invalid_prompt": Cause.CONTENT_FILTER,
+    "bio_policy": Cause.CONTENT_FILTER,
+    "cyber_policy": Cause.CONTENT_FILTER,
+    "misalignment_policy_violation": Cause.CONTENT_FILTER,
+    "safety": Cause.CONTENT_FILTER,
+    "recitation": Cause.CONTENT_FILTER,
+    "blocklist": Cause.CONTENT_FILTER,
+    "spii": Cause.CONTENT_FILTER,
+    "prohibited_content": Cause.CONTENT_FILTER,
+    "content_blocked": Cause.CONTENT_FILTER,
     "data_inspection_failed": Cause.CONTENT_FILTER,
     "datainspectionfailed": Cause.CONTENT_FILTER,
     "hooks_failed": Cause.CONTENT_FILTER,
     "overloaded_error": Cause.OVERLOADED,
     "engine_overloaded": Cause.OVERLOADED,
+    "engine_overloaded_error": Cause.OVERLOADED,
     "server_overloaded": Cause.OVERLOADED,
     "capacity_exceeded": Cause.OVERLOADED,
     "slow_down": Cause.OVERLOADED,
@@ -94,6 +127,7 @@ TYPES: dict[str, Cause] = {
     "deadline_exceeded": Cause.SERVER_ERROR,
     "unavailable": Cause.OVERLOADED,
     "service_unavailable": Cause.OVERLOADED,
+    "service_unavailable_error": Cause.OVERLOADED,
     "model_overloaded": Cause.OVERLOADED,
     # Anthropic's only word for a model that it does not know.
     "not_found_error": Cause.MODEL_ACCESS,
@@ -143,9 +177,10 @@ WORDINGS: tuple[Wording, ...] = (
             r"|spend(?:ing)?[ -]?(?:limit|cap)|usage limits?\b.{0,40}(?:reach|exceed)"
             r"|(?:reach|exceed)\w*.{0,40}usage limit|requires? more credits|negative balance"
             r"|account balance|(?:monthly|daily) (?:limit|quota|budget)|arrears"
-            r"|key limit exceeded|budget has been exceeded"
+            r"|key limit exceeded|budget has been exceeded|not have any credits"
+            r"|n't have any credits|credits? (?:are|is|have been) (?:depleted|exhausted)"
         ),
-        only=frozenset({0, 400, 402, 403, 429}),
+        only=frozenset({0, 400, 402, 403, 412, 429}),
     ),
     Wording(
         Cause.PREFIX_REFUSED,
@@ -159,7 +194,9 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         Cause.CONTEXT_LENGTH,
         _words(
-            r"context ?(?:length|window|size)|maximum context|prompt is too long"
+            r"context ?(?:length|window|size|limit)|maximum context|prompt is too long"
+            r"|maximum (?:prompt|input) length|(?:prompt|input) exceeds (?:the )?max\w* length"
+            r"|range of input length|max_new_tokens\W{1,3}must be|model token limit"
             r"|input (?:is )?too long|too many (?:input |prompt )?tokens in|reduce the length"
             r"|input token count|longer than the maximum (?:model )?(?:context|length)"
             r"|exceeds? the (?:maximum|max) (?:number of )?(?:input )?tokens"
@@ -177,7 +214,7 @@ WORDINGS: tuple[Wording, ...] = (
     Wording(
         Cause.CONTENT_FILTER,
         _words(
-            r"content (?:management )?(?:policy|policies|filter)|safety system|content exists risk"
+            r"content ?(?:management )?(?:policy|policies|filter)|safety system|content exists risk"
             r"|flagged (?:by|as|for)|moderation|inappropriate content|guardrail"
             r"|violat\w+ .{0,60}(?:polic|guideline|terms)"
         ),
@@ -197,7 +234,8 @@ WORDINGS: tuple[Wording, ...] = (
             r"\bmodels?\b.{0,80}(?:not found|(?:does|do) not exist|not exist|is not available)"
             r"|no such model|unknown model|invalid model(?: name)?\b|no endpoints found"
             r"|supported api model names|not have access to.{0,40}model|is not a valid model"
-            r"|models/.{0,80}(?:not found|not supported)"
+            r"|models/.{0,80}(?:not found|not supported)|not found the model|no allowed providers"
+            r"|organization must be verified|model requires a subscription"
         ),
         only=frozenset({0, 400, 403, 404, 422}),
     ),
@@ -206,7 +244,7 @@ WORDINGS: tuple[Wording, ...] = (
         _words(
             r"api[ _-]?key.{0,40}(?:invalid|incorrect|not valid|expired|revoked|disabled|leaked)"
             r"|(?:invalid|incorrect|expired|missing|wrong|no).{0,20}api[ _-]?key"
-            r"|authentication (?:fail|header)"
+            r"|authentication (?:fail|header)|organization has been (?:disabled|restricted)"
         ),
         only=frozenset({0, 400, 401, 403}),
     ),
@@ -278,8 +316,8 @@ def cause_of(status: int, facts: ErrorFacts, extra: Mapping[str, str] | None = N
     """The one decision. `status` 0: an error inside a stream that told none."""
     if status >= 500:
         return Cause.OVERLOADED if status in OVERLOADED_STATUSES else Cause.SERVER_ERROR
-    if status == 413:
-        # Groq says rate_limit_exceeded here, but no waiting makes the request smaller.
+    if status == 413 or _never_fits(facts):
+        # Groq and OpenAI say rate_limit_exceeded, but no waiting makes the request smaller.
         return Cause.CONTEXT_LENGTH
     for code in facts.codes:
         if extra and code in extra:
@@ -289,6 +327,12 @@ def cause_of(status: int, facts: ErrorFacts, extra: Mapping[str, str] | None = N
         if cause is not None and not (cause is Cause.RATE_LIMITED and status in (401, 403)):
             return cause
     return _by_status(status, facts.readable)
+
+
+def _never_fits(facts: ErrorFacts) -> bool:
+    """Did the request alone ask for more than the whole limit?"""
+    told = dict(facts.limit)
+    return "limit" in told and told.get("requested", 0) > told["limit"]
 
 
 def _coded(codes: tuple[str, ...], table: Mapping[str, Cause]) -> Cause | None:
@@ -315,7 +359,9 @@ def _by_status(status: int, readable: bool) -> Cause:
 def _wait(status: int, headers: Mapping[str, str], facts: ErrorFacts, wall_ns: int) -> float | None:
     """Explicit waits count wherever an error is; a window's reset only explains a bare 429."""
     told = waits.largest(waits.retry_after_s(headers, wall_ns), facts.retry_after_s)
-    return waits.reset_s(headers, wall_ns) if told is None and status == 429 else told
+    if told is not None or status != 429:
+        return told
+    return waits.reset_s({**dict(facts.headers), **headers}, wall_ns)
 
 
 def _failure(cause: Cause, status: int, facts: ErrorFacts, wait: float | None, key: str) -> Failure:

@@ -79,6 +79,7 @@ def check(completion: Completion, target: TargetProfile) -> None:
     asked = {
         "tools": bool(completion.tools),
         "stop": bool(completion.stop),
+        "tool_choice": forced(completion),
         "response_format": completion.response_format is not None
         and completion.response_format.kind != "text",
     }

@@ -52,6 +52,7 @@ class Quirks(msgspec.Struct, frozen=True):
         "reasoning",
         "content",
         "reasoning_details",
+        "content_blocks",
     )
     think_tags: ThinkMode = "auto"
     reasoning_beside_output: bool = False

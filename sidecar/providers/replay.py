@@ -2,7 +2,8 @@
 
 DIALECT (chat, responses, anthropic, gemini, interactions, ollama, or a dialect's own name), KIND
 (stream or sync) and PROVIDER come from the environment; what was decoded goes to stdout as one JSON
-object, with the finish reason in the provider's own word.
+object, with the finish reason in the provider's own word; a stream that broke before the provider
+said one has none.
 """
 
 from __future__ import annotations
@@ -49,10 +50,11 @@ def shown(decoder: Decoder, deltas: list[Delta]) -> dict[str, Any]:
         "answer": "".join(d.text for d in deltas if isinstance(d, Answer)),
         "refusal": "".join(d.text for d in deltas if isinstance(d, Refusal)),
         "tool_calls": _calls(deltas),
-        "finish_reason": report.native_finish or None,
         "finish": report.finish_reason.value if report.finish_reason else None,
         "failure": decoder.failure.cause.value if decoder.failure else None,
     }
+    if report.native_finish or decoder.failure is None:
+        out["finish_reason"] = report.native_finish or None
     if report.usage is not None:
         out["usage"] = {
             "input_total": report.usage.input_tokens - report.tool_input_tokens,

@@ -41,8 +41,8 @@ def retry_after_s(headers: Mapping[str, str], wall_ns: int) -> float | None:
 def reset_s(headers: Mapping[str, str], wall_ns: int) -> float | None:
     """Until the exhausted windows of the rate headers refill, in seconds; None if none is told.
 
-    Counts only windows whose `remaining` is 0: OpenAI's style (Go durations) and Anthropic's
-    (RFC 3339 dates).
+    Counts only windows whose `remaining` is 0: OpenAI's style (Go durations), Anthropic's
+    (RFC 3339 dates) and OpenRouter's (milliseconds of the Unix clock).
     """
     found: list[float | None] = []
     for name, value in headers.items():
@@ -52,6 +52,7 @@ def reset_s(headers: Mapping[str, str], wall_ns: int) -> float | None:
         if left in ("0", "0.0"):
             found.append(duration_s(value))
             found.append(_rfc3339(value, wall_ns))
+            found.append(_unix(value, wall_ns))
     return largest(*found)
 
 
@@ -98,6 +99,13 @@ def _rfc3339(text: str, wall_ns: int) -> float | None:
         return _bounded(moment.timestamp() - wall_ns / NANO_PER_S)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _unix(text: str, wall_ns: int) -> float | None:
+    """A moment of the Unix clock, in seconds or milliseconds; smaller numbers are no moment."""
+    if not (text.isascii() and text.isdigit() and 10 <= len(text) <= 13):
+        return None
+    return _bounded(int(text) / (1000 if len(text) == 13 else 1) - wall_ns / NANO_PER_S)
 
 
 def _scaled(text: str, scale: float) -> float | None:

@@ -95,5 +95,14 @@ def test_a_reset_may_be_a_date() -> None:
     assert waits.reset_s(headers, NOON_NS) == pytest.approx(45.0)
 
 
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [("1735732845000", 45.0), ("1735732845", 45.0), ("1735732000", 0.0), ("60", None)],
+)
+def test_a_reset_may_be_a_moment_of_the_unix_clock(reset: str, seconds: float | None) -> None:
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+    assert waits.reset_s(headers, NOON_NS) == seconds
+
+
 def test_no_window_no_wait() -> None:
     assert waits.reset_s({"retry-after": "2"}, NOON_NS) is None

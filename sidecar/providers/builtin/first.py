@@ -94,6 +94,11 @@ _OPENAI_REASONING: dict[str, Any] = {
 }
 # xhigh came with 5.2; before 5.1 the least there was is minimal.
 _GPT_5_2 = {**_OPENAI_REASONING, "efforts": {**EFFORT, "max": {"reasoning_effort": "xhigh"}}}
+# Two of the sixth generation cannot be told not to think.
+_GPT_6_ALWAYS = {
+    **_OPENAI_REASONING,
+    "efforts": {**_GPT_5_2["efforts"], "none": {"reasoning_effort": "low"}},
+}
 _GPT_5 = {**_OPENAI_REASONING, "efforts": {**EFFORT, "none": {"reasoning_effort": "minimal"}}}
 _O_SERIES = {**_OPENAI_REASONING, "efforts": EFFORT_FROM_LOW}
 
@@ -110,6 +115,9 @@ _OPENAI_MODELS = (
         "gpt-5*-chat*",
         ModelProfile(context_tokens=128_000, max_output_tokens=16_384),
     ),
+    ("gpt-6-astra*", _gpt_5(_GPT_6_ALWAYS)),
+    ("gpt-6.1-sol*", _gpt_5(_GPT_6_ALWAYS)),
+    ("gpt-[6-9]*", _gpt_5(_GPT_5_2)),
     ("gpt-5.[2-9]*", _gpt_5(_GPT_5_2)),
     ("gpt-5.*", _gpt_5(_OPENAI_REASONING)),
     ("gpt-5*", _gpt_5(_GPT_5)),
@@ -142,6 +150,7 @@ AZURE = ProviderProfile(
     key_env="AZURE_OPENAI_API_KEY",
     telemetry_name="azure.ai.openai",
     trace_header="apim-request-id",
-    quirks=_OPENAI_QUIRKS,
+    # It hosts others' models too; some of them think in tags.
+    quirks=Quirks(system_role="system"),
     models=_OPENAI_MODELS,
 )

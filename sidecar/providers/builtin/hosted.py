@@ -18,8 +18,8 @@ MISTRAL = ProviderProfile(
     telemetry_name="mistral_ai",
     trace_header="mistral-correlation-id",
     quirks=Quirks(
+        # Its first reasoning models, and those of others that it hosts, think in tags.
         reasoning_fields=("content", "reasoning_content"),
-        think_tags="off",
         efforts={
             "none": {"reasoning_effort": "none"},
             "low": {"reasoning_effort": "high"},
@@ -76,6 +76,7 @@ GROQ = ProviderProfile(
         ),
     ),
 )
+_GROK_ALWAYS = {"none": {"reasoning_effort": "low"}}
 XAI = ProviderProfile(
     name="xai",
     dialect=CHAT,
@@ -88,6 +89,15 @@ XAI = ProviderProfile(
         # Its reasoning models take neither penalties nor stop sequences [unverified].
         ("grok-code*", ModelProfile(reasoning=True, quirks={"efforts": {}})),
         ("grok-*-non-reasoning*", ModelProfile()),
+        # From 4.5 on it always thinks; 4.7 is the first to know xhigh.
+        ("grok-4.[56]*", ModelProfile(reasoning=True, quirks={"efforts": _GROK_ALWAYS})),
+        (
+            "grok-4.[7-9]*",
+            ModelProfile(
+                reasoning=True,
+                quirks={"efforts": {**_GROK_ALWAYS, "max": {"reasoning_effort": "xhigh"}}},
+            ),
+        ),
     ),
     default_model=ModelProfile(reasoning=True),
 )
@@ -118,7 +128,8 @@ PERPLEXITY = ProviderProfile(
     base_url="https://api.perplexity.ai",
     key_env="PERPLEXITY_API_KEY",
     telemetry_name="perplexity",
-    quirks=Quirks(efforts=EFFORT_FROM_LOW, drop=("seed",)),
+    # Deep research counts (and charges) its reasoning beside the output.
+    quirks=Quirks(reasoning_beside_output=True, efforts=EFFORT_FROM_LOW, drop=("seed",)),
     models=(("sonar-*reason*", ModelProfile(reasoning=True, tools=False)),),
     default_model=ModelProfile(tools=False),
 )
@@ -148,6 +159,35 @@ ZAI = ProviderProfile(
             "1305": "OVERLOADED",
             "1301": "CONTENT_FILTER",
         },
+    ),
+    models=(
+        # 5.2 may be told how hard to think; 5.3 knows three words and cannot be told not to.
+        (
+            "glm-5.2*",
+            ModelProfile(
+                reasoning=True,
+                quirks={
+                    "efforts": {
+                        name: thinking("enabled", name) for name in ("low", "medium", "high", "max")
+                    }
+                },
+            ),
+        ),
+        (
+            "glm-5.3*",
+            ModelProfile(
+                reasoning=True,
+                quirks={
+                    "efforts": {
+                        "none": thinking("enabled", "low"),
+                        "low": thinking("enabled", "low"),
+                        "medium": thinking("enabled", "high"),
+                        "high": thinking("enabled", "high"),
+                        "max": thinking("enabled", "max"),
+                    }
+                },
+            ),
+        ),
     ),
     default_model=ModelProfile(reasoning=True),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sidecar.providers.builtin.messages import ANTHROPIC, DEEPSEEK_MESSAGES
 from sidecar.providers.profiles import (
     ModelProfile,
     PrefixStyle,
@@ -16,127 +17,7 @@ from sidecar.providers.profiles import (
     Timeouts,
 )
 
-MESSAGES = "anthropic"
 RESPONSES = "openai-responses"
-
-
-def _adaptive(effort: str) -> dict[str, Any]:
-    """Thinking as the model sees fit. The summary is asked for: some models omit it by default."""
-    return {
-        "thinking": {"type": "adaptive", "display": "summarized"},
-        "output_config": {"effort": effort},
-    }
-
-
-def _budget(tokens: int) -> dict[str, Any]:
-    return {"thinking": {"type": "enabled", "budget_tokens": tokens}}
-
-
-# Thinking is off unless asked for, and newer models refuse the word "disabled": NONE says nothing.
-_ADAPTIVE: dict[str, dict[str, Any]] = {
-    "none": {},
-    "low": _adaptive("low"),
-    "medium": _adaptive("medium"),
-    "high": _adaptive("high"),
-    "max": _adaptive("max"),
-}
-# What the efforts are worth in tokens is our choice; 1,024 is the provider's floor.
-_BUDGETS: dict[str, dict[str, Any]] = {
-    "none": {},
-    "low": _budget(1_024),
-    "medium": _budget(4_096),
-    "high": _budget(16_384),
-    "max": _budget(32_768),
-}
-# Temperature must be 1 and no tool may be forced while thinking.
-_THINKING_DROPS = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
-_NEVER = ("seed", "presence_penalty", "frequency_penalty")
-_BUDGETED: dict[str, Any] = {
-    "efforts": _BUDGETS,
-    "budget_path": "thinking.budget_tokens",
-    "budget_body": {"thinking": {"type": "enabled"}},
-}
-# From Opus 4.7 on sampling options are refused altogether.
-_NO_SAMPLING: dict[str, Any] = {"drop": (*_NEVER, "temperature", "top_p")}
-
-
-def _claude(
-    context: int,
-    output: int,
-    prefill: bool = False,
-    reasoning: bool = True,
-    **quirks: Any,
-) -> ModelProfile:
-    return ModelProfile(
-        reasoning=reasoning,
-        resume="prefill" if prefill else "none",
-        context_tokens=context,
-        max_output_tokens=output,
-        quirks=quirks,
-    )
-
-
-# Prefill works up to 4.5; 4.6 and every later model refuse it.
-_CLAUDE_MODELS = (
-    ("claude-3-7-*", _claude(200_000, 64_000, True, schema=False, **_BUDGETED)),
-    ("claude-3-haiku*", _claude(200_000, 4_096, True, reasoning=False, schema=False)),
-    ("claude-3-*", _claude(200_000, 8_192, True, reasoning=False, schema=False)),
-    ("claude-opus-4-[01]*", _claude(200_000, 32_000, True, schema=False, **_BUDGETED)),
-    ("claude-opus-4-2025*", _claude(200_000, 32_000, True, schema=False, **_BUDGETED)),
-    ("claude-sonnet-4-0*", _claude(200_000, 64_000, True, schema=False, **_BUDGETED)),
-    ("claude-sonnet-4-2025*", _claude(200_000, 64_000, True, schema=False, **_BUDGETED)),
-    ("claude-*-4-5*", _claude(200_000, 64_000, True, **_BUDGETED)),
-    ("claude-opus-4-6*", _claude(200_000, 128_000)),
-    ("claude-*-4-6*", _claude(200_000, 64_000)),
-)
-ANTHROPIC = ProviderProfile(
-    name="anthropic",
-    dialect=MESSAGES,
-    base_url="https://api.anthropic.com",
-    auth="x-api-key",
-    key_env="ANTHROPIC_API_KEY",
-    telemetry_name="anthropic",
-    trace_header="request-id",
-    headers=(("anthropic-version", "2023-06-01"),),
-    quirks=Quirks(
-        efforts=_ADAPTIVE,
-        forced_tools="plain",
-        drop=_NEVER,
-        drop_thinking=_THINKING_DROPS,
-    ),
-    models=_CLAUDE_MODELS,
-    # What comes after 4.6 is taken to be like the latest known.
-    default_model=_claude(200_000, 128_000, **_NO_SAMPLING),
-)
-DEEPSEEK_MESSAGES = ProviderProfile(
-    name="deepseek-messages",
-    dialect=MESSAGES,
-    base_url="https://api.deepseek.com/anthropic",
-    auth="x-api-key",
-    telemetry_name="deepseek",
-    trace_header="x-ds-trace-id",
-    headers=(("anthropic-version", "2023-06-01"),),
-    timeouts=Timeouts(headers_s=60.0, first_event_s=600.0, total_s=1_800.0),
-    quirks=Quirks(
-        thinks_by_default=True,
-        # Budgets are ignored there; on and off is all there is.
-        efforts={
-            "none": {"thinking": {"type": "disabled"}},
-            "low": {"thinking": {"type": "enabled"}},
-            "medium": {"thinking": {"type": "enabled"}},
-            "high": {"thinking": {"type": "enabled"}},
-            "max": {"thinking": {"type": "enabled"}},
-        },
-        forced_tools="plain",
-        replay="text",
-        schema=False,
-        drop=_NEVER,
-        drop_thinking=_THINKING_DROPS,
-    ),
-    default_model=ModelProfile(
-        reasoning=True, context_tokens=1_000_000, max_output_tokens=384_000, images=False
-    ),
-)
 
 
 def _effort(word: str) -> dict[str, Any]:
@@ -159,8 +40,9 @@ _RESPONSES_REASONING: dict[str, Any] = {
 }
 
 
-def _openai(**efforts: dict[str, Any]) -> ModelProfile:
-    quirks = {**_RESPONSES_REASONING, "efforts": {**_RESPONSES_EFFORTS, **efforts}}
+def _openai(**efforts: str) -> ModelProfile:
+    said = {name: _effort(word) for name, word in efforts.items()}
+    quirks = {**_RESPONSES_REASONING, "efforts": {**_RESPONSES_EFFORTS, **said}}
     return ModelProfile(
         reasoning=True, context_tokens=400_000, max_output_tokens=128_000, quirks=quirks
     )
@@ -175,10 +57,17 @@ OPENAI_RESPONSES = ProviderProfile(
     quirks=Quirks(drop=_RESPONSES_DROPS),
     models=(
         ("gpt-5*-chat*", ModelProfile(context_tokens=128_000, max_output_tokens=16_384)),
-        ("gpt-5.[2-9]*", _openai()),
-        ("gpt-5.*", _openai(max=_effort("high"))),
-        ("gpt-5*", _openai(none=_effort("minimal"), max=_effort("high"))),
-        ("o[0-9]*", _openai(none=_effort("low"), max=_effort("high"))),
+        # These cannot be told not to think; the least they know differs.
+        ("gpt-6-astra*", _openai(none="low", max="max")),
+        ("gpt-6.1-sol*", _openai(none="low", max="max")),
+        ("gpt-[6-9]*", _openai(max="max")),
+        ("gpt-5.[6-9]*", _openai(max="max")),
+        ("gpt-5.[2-5]-pro*", _openai(none="medium", low="medium")),
+        ("gpt-5.[2-5]*", _openai()),
+        ("gpt-5.*", _openai(max="high")),
+        ("gpt-5-pro*", _openai(**dict.fromkeys(_RESPONSES_EFFORTS, "high"))),
+        ("gpt-5*", _openai(none="minimal", max="high")),
+        ("o[0-9]*", _openai(none="low", max="high")),
         ("gpt-4.1*", ModelProfile(context_tokens=1_047_576, max_output_tokens=32_768)),
         ("gpt-4o*", ModelProfile(context_tokens=128_000, max_output_tokens=16_384)),
     ),
@@ -189,8 +78,26 @@ XAI_RESPONSES = ProviderProfile(
     base_url="https://api.x.ai/v1",
     telemetry_name="x_ai",
     trace_header="x-request-id",
-    quirks=Quirks(thinks_by_default=True, efforts=_RESPONSES_EFFORTS, drop=_RESPONSES_DROPS),
-    models=(("grok-*-non-reasoning*", ModelProfile()),),
+    quirks=Quirks(
+        thinks_by_default=True,
+        efforts={**_RESPONSES_EFFORTS, "max": _effort("high")},
+        drop=_RESPONSES_DROPS,
+    ),
+    models=(
+        ("grok-*-non-reasoning*", ModelProfile()),
+        # From 4.5 on it always thinks; 4.7 is the first to know xhigh.
+        (
+            "grok-4.[56]*",
+            ModelProfile(reasoning=True, quirks={"efforts": {"none": _effort("low")}}),
+        ),
+        (
+            "grok-4.[7-9]*",
+            ModelProfile(
+                reasoning=True,
+                quirks={"efforts": {"none": _effort("low"), "max": _effort("xhigh")}},
+            ),
+        ),
+    ),
     default_model=ModelProfile(reasoning=True),
 )
 DEEPSEEK_RESPONSES = ProviderProfile(
@@ -245,22 +152,19 @@ _GEMINI_3: dict[str, Any] = {
     "efforts": {
         "none": _thinking(thinkingLevel="low"),
         "low": _thinking(thinkingLevel="low"),
-        "medium": _thinking(thinkingLevel="high"),
+        "medium": _thinking(thinkingLevel="medium"),
         "high": _thinking(thinkingLevel="high"),
         "max": _thinking(thinkingLevel="high"),
     },
     "thinks_by_default": True,
     "signed_calls": True,
 }
-# Flash knows two levels more.
-_GEMINI_3_FLASH = {
-    **_GEMINI_3,
-    "efforts": {
-        **_GEMINI_3["efforts"],
-        "none": _thinking(thinkingLevel="minimal"),
-        "medium": _thinking(thinkingLevel="medium"),
-    },
-}
+
+
+def _levels(**efforts: str) -> dict[str, Any]:
+    """What the third generation says otherwise: its levels differ from model to model."""
+    said = {name: _thinking(thinkingLevel=level) for name, level in efforts.items()}
+    return {**_GEMINI_3, "efforts": {**_GEMINI_3["efforts"], **said}}
 
 
 def _gemini(quirks: dict[str, Any], reasoning: bool = True) -> ModelProfile:
@@ -283,8 +187,9 @@ GEMINI = ProviderProfile(
         ("gemini-2.0*", _gemini({}, reasoning=False)),
         ("gemini-2.5-pro*", _gemini(_GEMINI_25_PRO)),
         ("gemini-2.5*", _gemini(_GEMINI_25)),
-        ("gemini-3*flash*", _gemini(_GEMINI_3_FLASH)),
-        ("gemini-3*", _gemini(_GEMINI_3)),
+        ("gemini-3-pro*", _gemini(_levels(medium="high"))),
+        ("gemini-3.[7-9]*", _gemini(_GEMINI_3)),
+        ("gemini-3*flash*", _gemini(_levels(none="minimal"))),
     ),
     # A trailing model turn as prefix is accepted by some models, it is said: not relied upon.
     default_model=_gemini(_GEMINI_3),
@@ -299,13 +204,20 @@ GEMINI_INTERACTIONS = ProviderProfile(
     quirks=Quirks(
         thinks_by_default=True,
         efforts={
-            "none": {"generation_config": {"thinking_level": "minimal"}},
+            "none": {"generation_config": {"thinking_level": "low"}},
             "low": {"generation_config": {"thinking_level": "low"}},
             "medium": {"generation_config": {"thinking_level": "medium"}},
             "high": {"generation_config": {"thinking_level": "high"}},
             "max": {"generation_config": {"thinking_level": "high"}},
         },
         drop=("presence_penalty", "frequency_penalty"),
+    ),
+    models=(
+        ("gemini-3.[7-9]*", _gemini({})),
+        (
+            "gemini-3*flash*",
+            _gemini({"efforts": {"none": {"generation_config": {"thinking_level": "minimal"}}}}),
+        ),
     ),
     default_model=_gemini({}),
 )

@@ -200,6 +200,7 @@ class GeminiDecoder(Decoding):
 
     def _finish(self, reason: str) -> None:
         if reason in BROKEN:
+            self.report.native_finish = reason
             self.fail(Failure(Cause.SERVER_ERROR, "the model broke off", code=reason))
             return
         known = FINISH.get(reason, FinishReason.STOP)

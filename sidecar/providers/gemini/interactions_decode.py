@@ -31,23 +31,27 @@ class Inner(msgspec.Struct):
 
 
 class Delta(msgspec.Struct):
-    """A delta of a step; in a synchronous answer, a piece of its content."""
+    """A delta of a step; in a synchronous answer, a piece of its content.
+
+    Those of tools that the server runs itself hold other things under the same names.
+    """
 
     type: str = ""
     text: str | None = None
-    content: Inner | None = None
+    content: Inner | list[Any] | str | None = None
     signature: str | None = None
-    arguments: str | None = None
+    arguments: str | dict[str, Any] | None = None
 
 
 class Step(msgspec.Struct):
     type: str = ""
     id: str | None = None
     name: str | None = None
-    arguments: dict[str, Any] | None = None
-    content: list[Delta] | None = None
-    summary: list[Delta] | None = None
+    arguments: dict[str, Any] | str | None = None
+    content: list[Delta] | str | None = None
+    summary: list[Delta] | str | None = None
     signature: str | None = None
+    error: msgspec.Raw = msgspec.Raw(b"")
 
 
 class Interaction(msgspec.Struct):
@@ -128,6 +132,7 @@ class InteractionsDecoder(Decoding):
     def _finish(self, status: str) -> None:
         known = FINISH.get(status)
         if known is None:
+            self.report.native_finish = status
             self.fail(Failure(Cause.SERVER_ERROR, "the interaction failed", code=status[:80]))
             return
         for index in list(self._arguments):
@@ -137,21 +142,26 @@ class InteractionsDecoder(Decoding):
 
     def _whole(self, interaction: Interaction) -> None:
         for index, step in enumerate(interaction.steps or []):
-            for part in step.summary or []:
-                self.out.reasoning(part.text or "")
-            self._sign(step.signature or "")
-            for part in step.content or []:
-                self.out.answer(part.text or "")
             self._start(index, step)
             self._stop(index)
         for part in interaction.outputs or []:
             self._delta(0, part)
 
     def _start(self, index: int, step: Step) -> None:
+        """A step may begin with its first words, which no delta says again."""
+        if step.type in ("", "thought"):
+            self.out.reasoning(_text(step.summary))
+            self._sign(step.signature or "")
+        if step.type in ("", "model_output"):
+            self.out.answer(_text(step.content))
+        if step.error:
+            self._error(step.error)
         if step.type != "function_call":
             return
         self._piece(index, step.id or "", step.name or "", "")
-        if step.arguments:
+        if isinstance(step.arguments, str):
+            self._arguments[index] = step.arguments
+        elif step.arguments:
             self._arguments[index] = msgspec.json.encode(step.arguments).decode()
 
     def _stop(self, index: int) -> None:
@@ -163,11 +173,11 @@ class InteractionsDecoder(Decoding):
         if delta.type == "text":
             self.out.answer(delta.text or "")
         elif delta.type in ("thought_summary", "thought"):
-            inner = delta.content.text if delta.content is not None else delta.text
+            inner = delta.content.text if isinstance(delta.content, Inner) else delta.text
             self.out.reasoning(inner or "")
         elif delta.type == "thought_signature":
             self._sign(delta.signature or "")
-        elif delta.type == "arguments_delta" and delta.arguments:
+        elif delta.type == "arguments_delta" and delta.arguments and type(delta.arguments) is str:
             self._arguments.pop(index, None)
             self._piece(index, "", "", delta.arguments)
 
@@ -204,6 +214,12 @@ def usage_of(told: dict[str, Any]) -> tuple[Usage, bool]:
         output_tokens=count(told.get("total_output_tokens")) + (thoughts or 0),
         reasoning_tokens=thoughts or 0,
     ), thoughts is not None
+
+
+def _text(parts: list[Delta] | str | None) -> str:
+    if isinstance(parts, str):
+        return parts
+    return "".join(part.text or "" for part in parts or ())
 
 
 def decoder(

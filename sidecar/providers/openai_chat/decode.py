@@ -10,7 +10,7 @@ from sidecar.core.request import Prefix
 from sidecar.providers import errors, loose
 from sidecar.providers.decoding import Decoding, DocumentFramer
 from sidecar.providers.openai_chat import wire
-from sidecar.providers.openai_chat.details import ReasoningDetails, details_text
+from sidecar.providers.openai_chat.details import ReasoningDetails, blocks_text, details_text
 from sidecar.providers.openai_chat.usage import cost_of, usage_of
 from sidecar.providers.profiles import Quirks, TargetProfile
 from sidecar.providers.sse import SseFramer
@@ -111,9 +111,11 @@ class ChatDecoder(Decoding):
                 delta = choice.delta or choice.message
                 if delta is not None:
                     self._delta(delta)
+                if choice.error:
+                    chunk.error = chunk.error or choice.error
                 if choice.finish_reason:
                     chunk.usage = chunk.usage or choice.usage
-                    self._finish(choice.finish_reason, chunk)
+                    self._finish(choice.finish_reason, choice, chunk)
         if chunk.usage is not None or chunk.x_groq is not None:
             self._usage(chunk)
         if chunk.error or chunk.choices is None:
@@ -127,7 +129,12 @@ class ChatDecoder(Decoding):
             report.upstream = chunk.provider
 
     def _delta(self, delta: wire.Delta) -> None:
-        if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
+        if (
+            delta.reasoning_content
+            or delta.reasoning
+            or delta.reasoning_details
+            or delta.content_blocks
+        ):
             self._reasoning(delta)
         content = delta.content
         if content:
@@ -164,6 +171,7 @@ class ChatDecoder(Decoding):
             "reasoning_content": delta.reasoning_content or "",
             "reasoning": loose.text(delta.reasoning),
             "reasoning_details": details_text(details) if isinstance(details, list) else "",
+            "content_blocks": blocks_text(delta.content_blocks) if delta.content_blocks else "",
         }
         if not self._source:
             self._source = next((name for name in self._fields if said.get(name)), "")
@@ -199,8 +207,10 @@ class ChatDecoder(Decoding):
             self.out, place, id, function.name or "", arguments or "", self.report.response_id
         )
 
-    def _finish(self, reason: str, chunk: wire.Chunk) -> None:
-        broken = BROKEN.get(reason)
+    def _finish(self, reason: str, choice: wire.Choice, chunk: wire.Chunk) -> None:
+        self.report.native_finish = reason
+        # OpenRouter may call an end a good one that its upstream called a failure.
+        broken = BROKEN.get(reason) or BROKEN.get(loose.text(choice.native_finish_reason))
         if broken is not None:
             self.fail(self._failure_in(chunk) if chunk.error else broken)
         elif not chunk.error:

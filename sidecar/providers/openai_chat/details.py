@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sidecar.providers import signature
+from sidecar.providers import loose, signature
 from sidecar.providers.openai_chat.wire import Detail
 
 DIALECT = "openai-chat"
@@ -16,6 +16,14 @@ MAX_ITEMS = 256
 def details_text(details: list[Detail]) -> str:
     """The readable text in `details`: raw or summarised; encrypted items have none."""
     return "".join(_text(detail) for detail in details)
+
+
+def blocks_text(blocks: Any) -> str:
+    """The thinking in Portkey's `content_blocks`: whole blocks, or pieces in a `delta`."""
+    pieces = map(loose.record, blocks if isinstance(blocks, list) else ())
+    return "".join(
+        loose.text((loose.record(piece.get("delta")) or piece).get("thinking")) for piece in pieces
+    )
 
 
 class ReasoningDetails:

@@ -15,7 +15,7 @@ def usage_of(told: dict[str, Any], outside: bool = False) -> tuple[Usage, bool]:
     Whether reasoning is inside the output count is told by the total, not by the provider's name:
     output is whatever the total holds beyond the input (xAI and Gemini's compatible door report
     less). `outside` True: reasoning larger than the output lies beside it although the total
-    forgot it (Vercel's gateway); otherwise such a count is a slip, and the output its floor.
+    forgot it (Vercel, Perplexity); otherwise such a count is a slip, and the output its floor.
     """
     details_in = loose.record(told.get("prompt_tokens_details"))
     details_out = loose.record(told.get("completion_tokens_details"))

@@ -54,6 +54,8 @@ class Delta(msgspec.Struct):
     tool_calls: list[ToolPiece] | None = None
     function_call: Function | None = None
     refusal: str | None = None
+    # Portkey: Claude's own blocks, beside a `content` that has their text already.
+    content_blocks: Any = None
 
 
 class Choice(msgspec.Struct):
@@ -63,6 +65,9 @@ class Choice(msgspec.Struct):
     finish_reason: str | None = None
     # Moonshot counts here, beside the finish reason, unless asked for a chunk of its own.
     usage: Any = None
+    # OpenRouter: what failed upstream, and the upstream's own word for the end.
+    error: Any = None
+    native_finish_reason: Any = None
 
 
 class XGroq(msgspec.Struct):

@@ -57,16 +57,15 @@ class Reply(msgspec.Struct):
 
 
 class Wire(Reply):
-    """Any event; a synchronous answer is one too, without a type."""
+    """Any event; a synchronous answer is one too, without a type. It echoes the request beside
+    what it tells: no field may be here that means something else there, as `text` does."""
 
     type: str = ""
-    object: str | None = None
     delta: str | dict[str, Any] | None = None
     output_index: int | None = None
     item: Item | None = None
     response: Reply | None = None
     arguments: str | None = None
-    text: str | None = None
     code: str | int | None = None
     message: str | None = None
 
@@ -219,6 +218,7 @@ class ResponsesDecoder(Decoding):
         status = reply.status or event.removeprefix("response.")
         error = _any(reply.error)
         if error is not None or status not in ("completed", "incomplete"):
+            self.report.native_finish = status
             self.fail(_failed(error, status, self._key))
             return
         reason = loose.text((reply.incomplete_details or {}).get("reason"))

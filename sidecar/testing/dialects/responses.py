@@ -199,6 +199,7 @@ class ResponsesRenderer:
             "model": self._asked.model,
             "output": list(self._output),
             "usage": None if usage is None else usage_fields(usage),
+            **_ECHO,
         }
 
     def _event(self, name: str, **fields: Any) -> bytes:
@@ -207,6 +208,19 @@ class ResponsesRenderer:
 
 
 _OPENING = ("response.created", "response.in_progress")
+# Every response says again what was asked for, some of it under names that events use otherwise.
+_ECHO: dict[str, Any] = {
+    "background": False,
+    "instructions": None,
+    "max_output_tokens": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "reasoning": {"effort": None, "summary": None},
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "tool_choice": "auto",
+    "tools": [],
+    "truncation": "disabled",
+}
 
 
 def usage_fields(usage: Usage) -> dict[str, Any]:

@@ -72,6 +72,34 @@ REASONING = (
         {**OK, "reasoning": ""},
         "openrouter",
     ),
+    reasoning(
+        "Claude's blocks beside the text",
+        {"content": "", "content_blocks": [{"index": 0, "delta": {"thinking": "a"}}]},
+        {"content": "", "content_blocks": [{"index": 0, "delta": {"signature": "x"}}]},
+        {"content": "", "content_blocks": [{"index": 1, "delta": {"text": ""}}]},
+        provider="portkey",
+    ),
+    reasoning(
+        "blocks that are none",
+        {"reasoning_content": "a", "content_blocks": "x"},
+        {"content_blocks": [None, {"delta": 3}, {"thinking": 4}]},
+        provider="portkey",
+    ),
+    Trap(
+        "Claude's blocks in a document",
+        whole(
+            {
+                "content": "b",
+                "content_blocks": [
+                    {"type": "thinking", "thinking": "a", "signature": "x"},
+                    {"type": "text", "text": "b"},
+                ],
+            }
+        ),
+        BOTH,
+        "portkey",
+        whole=True,
+    ),
     reasoning("thinking parts", {"content": [THINKS]}, provider="mistral"),
     reasoning(
         "thinking parts closed early", {"content": [{**THINKS, "closed": True}]}, provider="mistral"
@@ -98,6 +126,8 @@ REASONING = (
         "mistral",
     ),
     Trap("a think tag", sse(says("<think>a</think>b"), STOP, DONE), BOTH, "together"),
+    Trap("a think tag at Mistral", sse(says("<think>a</think>b"), STOP, DONE), BOTH, "mistral"),
+    Trap("a think tag at Azure", sse(says("<think>a</think>b"), STOP, DONE), BOTH, "azure"),
     Trap(
         "a think tag in pieces",
         sse(*map(says, "\n<think>"), *map(says, "a</think>b"), STOP, DONE),

@@ -69,8 +69,8 @@ def counted(name: str, wanted: Any, *events: Any) -> Trap:
     return said(name, *events, usage=wanted)
 
 
-def broken(name: str, *events: Any, cause: str, answer: str = "b") -> Trap:
-    wanted = {"answer": answer, "failure": cause, "finish": None}
+def broken(name: str, *events: Any, cause: str, answer: str = "b", **more: Any) -> Trap:
+    wanted = {"answer": answer, "failure": cause, "finish": None, **more}
     return Trap(name, sse(*events), wanted, "gemini")
 
 
@@ -143,7 +143,7 @@ TRAPS = (
         ),
     ),
     *(
-        broken(reason.lower(), chunk(T, finish=reason), cause="server_error")
+        broken(reason.lower(), chunk(T, finish=reason), cause="server_error", finish_reason=reason)
         for reason in ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "OTHER")
     ),
     said("a reason nobody knows", chunk(T, finish="SLEEPY"), finish_reason="SLEEPY"),

@@ -69,6 +69,43 @@ def document(name: str, wanted: Any, **more: Any) -> Trap:
 
 TRAPS = (
     said("a thought, then text", HEAD, THINKS, B, DONE, reasoning="a"),
+    said(
+        "steps that begin with their first words",
+        HEAD,
+        start(0, "thought", summary=[{"type": "text", "text": "a"}], signature="")
+        + delta(0, "thought_summary", content={"type": "text", "text": "c"})
+        + stop(0),
+        start(1, "model_output", content=[{"type": "text", "text": "b"}])
+        + delta(1, "text", text="d")
+        + stop(1),
+        DONE,
+        reasoning="ac",
+        answer="bd",
+    ),
+    said(
+        "a tool that the server runs itself",
+        HEAD,
+        start(0, "google_search_call", id="g", arguments={"queries": ["x"]}, signature="s")
+        + delta(0, "google_search_call", arguments={"queries": ["x"]}, signature="s")
+        + stop(0),
+        start(2, "google_search_result", result=[{"title": "x"}])
+        + delta(2, "google_search_result", content=[{"x": 1}], result=[{"title": "x"}])
+        + stop(2),
+        B,
+        DONE,
+        calls=[],
+        reasoning="",
+    ),
+    broken(
+        "an output that failed",
+        start(2, "model_output", error={"code": 503, "message": "overloaded"}),
+        cause="overloaded",
+    ),
+    broken(
+        "a refusal in a line of its own",
+        b'{"error": {"code": "prohibited_content", "message": "x"}}\n\n',
+        cause="content_filter",
+    ),
     said("a thought without an inner", delta(0, "thought", text="a"), B, DONE, reasoning="a"),
     said(
         "events nobody knows",

@@ -265,6 +265,12 @@ TRAPS = (
         cause="server_error",
     ),
     broken("a failed response without a word", B, end("failed", error=None), cause="server_error"),
+    Trap(
+        "a failed response says its own word",
+        B + end("failed", error={"code": "server_error", "message": "x"}),
+        {"failure": "server_error", "finish": None, "finish_reason": "failed"},
+        "openai-responses",
+    ),
     broken("a cancelled response", B, end("cancelled"), cause="server_error"),
     broken(
         "an error without a type", B, sse({"error": {"message": "overloaded"}}), cause="overloaded"
@@ -279,6 +285,18 @@ TRAPS = (
         THOUGHT,
         SAID,
         CALL,
+    ),
+    document(
+        "a document that says again what was asked",
+        {**OK, "usage": (3, 0, 2, 0)},
+        SAID,
+        text={"format": {"type": "text"}, "verbosity": "medium"},
+        error=None,
+        reasoning={"effort": "low"},
+        tool_choice={"type": "function", "name": "f"},
+        tools=[{"type": "function", "name": "f", "parameters": {}}],
+        instructions=[{"role": "system", "content": "x"}],
+        usage=usage(3, 2, 5),
     ),
     document(
         "a document with raw reasoning",

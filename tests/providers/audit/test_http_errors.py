@@ -35,6 +35,24 @@ def vllm(code: int, message: str, type: str) -> dict[str, Any]:
     return {"object": "error", "message": message, "type": type, "code": code}
 
 
+def coded(code: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": "x"}}
+
+
+def detailed(code: str) -> dict[str, Any]:
+    """Anthropic's newer way: the type says little, the details say what."""
+    told = {"type": "rate_limit_error", "message": "x", "details": {"error_code": code}}
+    return {"type": "error", "error": told}
+
+
+def too_large(of: str, limit: int, requested: int) -> dict[str, Any]:
+    message = f"Too many {of} per min: Limit {limit}, Requested {requested}."
+    return plain(message, "rate_limit_exceeded", of)
+
+
+LENGTH, LIMITED = Cause.CONTEXT_LENGTH, Cause.RATE_LIMITED
+# An aggregator's copy of what the upstream said.
+ABROAD = '{"error": {"message": "x", "code": "unsupported_country_region_territory"}}'
 ROWS: tuple[tuple[str, int, Any, Cause], ...] = (
     ("deepseek", 422, plain("x", type="invalid_request_error"), Cause.REQUEST_REFUSED),
     ("deepseek", 429, plain("Rate limit"), Cause.RATE_LIMITED),
@@ -125,6 +143,45 @@ ROWS: tuple[tuple[str, int, Any, Cause], ...] = (
     ),
     ("zai", 429, plain("Insufficient balance", "1113"), Cause.QUOTA),
     ("zai", 429, plain("High concurrency usage of this API", "1302"), Cause.RATE_LIMITED),
+    ("zai", 429, plain("余额不足", "1113"), Cause.QUOTA),
+    ("zai", 400, plain("The prompt exceeds the max length", "1261"), Cause.CONTEXT_LENGTH),
+    ("openai", 429, too_large("tokens", 30_000, 35_364), Cause.CONTEXT_LENGTH),
+    ("openai", 429, too_large("tokens", 30_000, 2_000), Cause.RATE_LIMITED),
+    ("openai", 400, plain("Your organization must be verified to x", "y"), Cause.MODEL_ACCESS),
+    ("anthropic", 400, anthropic("x", "input and max_tokens exceed context limit"), LENGTH),
+    ("anthropic", 400, anthropic("x", "This organization has been disabled."), Cause.CREDENTIAL),
+    ("anthropic", 429, detailed("enforced_spend_limit_reached"), Cause.QUOTA),
+    ("anthropic", 429, detailed("ramp_limit_exceeded"), Cause.RATE_LIMITED),
+    ("anthropic", 400, detailed("organization_on_hold"), Cause.CREDENTIAL),
+    ("openai", 400, plain("x", "invalid_prompt"), Cause.CONTENT_FILTER),
+    ("moonshot", 429, plain("x", type="engine_overloaded_error"), Cause.OVERLOADED),
+    ("gemini", 429, google(429, "x", "Your prepayment credits are depleted."), Cause.QUOTA),
+    ("gemini-interactions", 401, coded("authentication"), Cause.CREDENTIAL),
+    ("gemini-interactions", 429, coded("quota_exceeded"), Cause.QUOTA),
+    ("gemini-interactions", 429, coded("too_many_requests"), Cause.RATE_LIMITED),
+    ("gemini-interactions", 400, coded("prohibited_content"), Cause.CONTENT_FILTER),
+    ("gemini-interactions", 400, coded("content_blocked"), Cause.CONTENT_FILTER),
+    ("xai", 403, {"code": "x", "error": "Your team doesn't have any credits yet"}, Cause.QUOTA),
+    ("xai", 400, {"code": "x", "error": "This model's maximum prompt length is 8"}, LENGTH),
+    ("alibaba", 403, plain("x", "AllocationQuota.FreeTierOnly"), Cause.QUOTA),
+    ("alibaba", 403, plain("x", "Model.AccessDenied"), Cause.MODEL_ACCESS),
+    ("alibaba", 400, plain("Range of input length should be [1, 8]", "x"), LENGTH),
+    ("huggingface", 400, plain("x", "model_not_supported"), Cause.MODEL_ACCESS),
+    ("huggingface", 422, {"error": "`inputs` + `max_new_tokens` must be <= 8"}, LENGTH),
+    ("together", 400, plain("x", "model_not_available"), Cause.MODEL_ACCESS),
+    ("fireworks", 412, plain("suspended: monthly spending limit"), Cause.QUOTA),
+    ("moonshot", 400, plain("Your request exceeded model token limit: 8192"), LENGTH),
+    ("moonshot", 404, plain("Not found the model kimi-x"), Cause.MODEL_ACCESS),
+    ("azure", 400, plain("x", "unavailable_model"), Cause.MODEL_ACCESS),
+    ("ollama", 403, {"error": "this model requires a subscription"}, Cause.MODEL_ACCESS),
+    ("litellm", 401, plain("x", "401", "key_model_access_denied"), Cause.MODEL_ACCESS),
+    ("litellm", 400, plain("litellm.ContentPolicyViolationError: x", "400"), Cause.CONTENT_FILTER),
+    ("portkey", 412, plain("Usage limit exceeded"), Cause.QUOTA),
+    ("openrouter", 402, router(402, "x", limit_source="openrouter_in_flight_budget"), LIMITED),
+    ("openrouter", 403, router(403, "x", limit_source="openrouter_key_limit"), Cause.QUOTA),
+    ("openrouter", 404, router(404, "No allowed providers are available"), Cause.MODEL_ACCESS),
+    ("openrouter", 403, router(403, "x", raw=ABROAD), Cause.REGION),
+    ("openrouter", 400, router(400, "x", error_type="context_length_exceeded"), LENGTH),
 )
 
 
@@ -141,3 +198,13 @@ def test_a_refusal_has_its_cause(
 def test_a_delay_among_the_details_is_waited_for() -> None:
     body = json.dumps(google(429, "RESOURCE_EXHAUSTED", "x", {"retryDelay": "34.4s"})).encode()
     assert errors.of_response(429, {}, body, NOON_NS).retry_after_s == 34.4
+
+
+@pytest.mark.parametrize("shown", ["header", "body"])
+def test_a_window_may_end_at_a_moment_of_the_unix_clock(shown: str) -> None:
+    end = str(NOON_NS // 1_000_000 + 90_000)
+    window = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": end}
+    quoted = window if shown == "body" else {}
+    headers = {} if quoted else {name.lower(): value for name, value in window.items()}
+    body = json.dumps(router(429, "free-models-per-day", headers=quoted)).encode()
+    assert errors.of_response(429, headers, body, NOON_NS).retry_after_s == 90.0
