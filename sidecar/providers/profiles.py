@@ -42,7 +42,8 @@ class Quirks(msgspec.Struct, frozen=True):
     `drop` and `drop_thinking` (while thinking) name options never sent: they only tune.
     `refuse` names options the target cannot do. `replay` says what goes back of earlier turns'
     reasoning: the text under `reasoning_content` ("text": in tool turns), the packed details, or
-    nothing. `tool_ids` "mistral": nine letters and digits. `schema`: json_schema is understood.
+    nothing. `tool_ids` "mistral": nine letters and digits. `schema`, `json_object`: which formats
+    are understood. `max_tokens_field` and `seed_field`: those options by the provider's names.
     `path` replaces the dialect's own path; `body` is merged into every request.
     `signed_calls`: a replayed tool call must carry a signature (Gemini 3).
     """
@@ -65,11 +66,13 @@ class Quirks(msgspec.Struct, frozen=True):
     drop_thinking: tuple[str, ...] = ()
     refuse: tuple[str, ...] = ()
     max_tokens_field: str = "max_tokens"
+    seed_field: str = "seed"
     stream_usage: bool = True
     system_role: str = "system"
     replay: Literal["none", "text", "details"] = "none"
     tool_ids: Literal["any", "mistral"] = "any"
     schema: bool = True
+    json_object: bool = True
     prefix: PrefixStyle = PrefixStyle()
     signed_calls: bool = False
     path: str = ""

@@ -28,6 +28,8 @@ MISTRAL = ProviderProfile(
             "max": {"reasoning_effort": "high"},
         },
         stream_usage=False,
+        # Its own name for it (its SDK's types).
+        seed_field="random_seed",
         tool_ids="mistral",
         prefix=PrefixStyle(message={"prefix": True}, echo=True),
         error_causes={"1300": "RATE_LIMITED"},
@@ -118,7 +120,8 @@ PERPLEXITY = ProviderProfile(
     base_url="https://api.perplexity.ai",
     key_env="PERPLEXITY_API_KEY",
     telemetry_name="perplexity",
-    quirks=Quirks(efforts=EFFORT_FROM_LOW, drop=("seed",)),
+    # A schema or a regular expression, but no plain json_object (its SDK's types).
+    quirks=Quirks(efforts=EFFORT_FROM_LOW, drop=("seed",), json_object=False),
     models=(("sonar-*reason*", ModelProfile(reasoning=True, tools=False)),),
     default_model=ModelProfile(tools=False),
 )

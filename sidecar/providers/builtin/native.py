@@ -241,13 +241,14 @@ _GEMINI_25_PRO = {
     **_GEMINI_25,
     "efforts": {**_GEMINI_25["efforts"], "none": _thinking(thinkingBudget=128)},
 }
+# The SDK's enumeration is in capitals, and that is what it sends; small letters are documented too.
 _GEMINI_3: dict[str, Any] = {
     "efforts": {
-        "none": _thinking(thinkingLevel="low"),
-        "low": _thinking(thinkingLevel="low"),
-        "medium": _thinking(thinkingLevel="high"),
-        "high": _thinking(thinkingLevel="high"),
-        "max": _thinking(thinkingLevel="high"),
+        "none": _thinking(thinkingLevel="LOW"),
+        "low": _thinking(thinkingLevel="LOW"),
+        "medium": _thinking(thinkingLevel="HIGH"),
+        "high": _thinking(thinkingLevel="HIGH"),
+        "max": _thinking(thinkingLevel="HIGH"),
     },
     "thinks_by_default": True,
     "signed_calls": True,
@@ -257,8 +258,8 @@ _GEMINI_3_FLASH = {
     **_GEMINI_3,
     "efforts": {
         **_GEMINI_3["efforts"],
-        "none": _thinking(thinkingLevel="minimal"),
-        "medium": _thinking(thinkingLevel="medium"),
+        "none": _thinking(thinkingLevel="MINIMAL"),
+        "medium": _thinking(thinkingLevel="MEDIUM"),
     },
 }
 
