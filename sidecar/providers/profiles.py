@@ -33,7 +33,8 @@ class Quirks(msgspec.Struct, frozen=True):
 
     Decoding: `reasoning_fields` in order of preference; `think_tags` as in `think`;
     `reasoning_beside_output`: reasoning counts that exceed the output are not inside it;
-    `error_causes`: machine words (lower case) to names of `Cause`.
+    `error_causes`: machine words (lower case) to names of `Cause`; `whole_usage`: keys of which
+    the usage of every whole stream has one, else a gateway finished it in its provider's stead.
 
     Encoding: `efforts` maps an effort to what is merged into the body; one that is missing is
     dropped and reported. `budget_path` is where a token budget goes (dotted), with `budget_body`
@@ -57,6 +58,7 @@ class Quirks(msgspec.Struct, frozen=True):
     think_tags: ThinkMode = "auto"
     reasoning_beside_output: bool = False
     error_causes: dict[str, str] = {}
+    whole_usage: tuple[str, ...] = ()
     thinks_by_default: bool = False
     efforts: dict[str, dict[str, Any]] = {}
     budget_path: str = ""
