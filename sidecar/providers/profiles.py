@@ -17,14 +17,19 @@ class PrefixStyle(msgspec.Struct, frozen=True):
     """How a target is made to continue a partial assistant turn.
 
     `path` replaces the dialect's path. `message` and `body` are merged into the last message and
-    into the request. `reasoning_field` is the message field for a partial chain of thought, "" if
-    none is taken. `echo` says that the reply repeats the prefix before it goes on.
+    into the request, `answer_body` too where the answer had begun. `reasoning_field` is the message
+    field for a partial chain of thought, "" if none is taken. `behind_template`: the text is put
+    behind whatever the template opens a turn with; where that is the tag of the thoughts, and the
+    server does not know (`think_tags` "open"), they go in front of the answer in its own text.
+    `echo` says that the reply repeats the prefix before it goes on.
     """
 
     path: str = ""
     message: dict[str, Any] = {}
     body: dict[str, Any] = {}
+    answer_body: dict[str, Any] = {}
     reasoning_field: str = ""
+    behind_template: bool = False
     echo: bool = False
 
 
@@ -156,13 +161,22 @@ class TargetProfile(msgspec.Struct, frozen=True):
 
     @property
     def resume(self) -> Resume:
-        """How a broken answer may be continued here."""
+        """How a broken answer may be continued here. Thoughts that are text of the turn like any
+        other go on as it does."""
+        if self.profile.resume == "prefill" and self.thoughts_in_text:
+            return "prefix"
         return self.profile.resume
 
     @property
     def takes_reasoning_prefix(self) -> bool:
         """True if a chain of thought that was cut may be continued here."""
-        return self.profile.resume != "none" and bool(self.quirks.prefix.reasoning_field)
+        taken = self.quirks.prefix.reasoning_field or self.thoughts_in_text
+        return self.resume == "prefix" and bool(taken)
+
+    @property
+    def thoughts_in_text(self) -> bool:
+        """True if the text of a turn begins among the thoughts, a partial one as well."""
+        return self.quirks.prefix.behind_template and self.quirks.think_tags == "open"
 
 
 T = TypeVar("T", bound=msgspec.Struct)

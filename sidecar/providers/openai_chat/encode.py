@@ -98,4 +98,6 @@ def _prefix(prefix: Prefix, target: TargetProfile, thinks: bool, body: Body) -> 
     style = target.quirks.prefix
     body.fields["messages"].append(prefix_message(prefix, target, thinks, body))
     body.merge(style.body)
+    if prefix.answer:
+        body.merge(style.answer_body)
     return style.path or target.quirks.path or PATH
