@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -14,49 +11,14 @@ from sidecar.providers.table import DIALECTS, PROFILES
 from tests.providers.features import FEATURES
 from tests.providers.golden import TARGETS, path_of
 from tests.published.extensions import EXTENSIONS, Extension, for_target, without
-from tests.published.install import CACHE, PYTHON, REQUIREMENTS
+from tests.published.install import REQUIREMENTS
+from tests.published.judging import SCHEMAS, Body, Judge
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-Body = dict[str, Any]
-# What the types say against a body that is sent to a target: nothing is good.
-Judge = Callable[[str, Body], list[str]]
-
-# Whose types a provider's bodies are held against. Where a company publishes none for its door,
-# the types of the company whose language it speaks.
-SCHEMAS = {
-    **dict.fromkeys(("deepseek", "moonshot", "zai", "alibaba", "xai"), "openai"),
-    **dict.fromkeys(("vllm", "llamacpp", "portkey", "typed-event", "openai"), "openai"),
-    **{name: name for name in ("mistral", "openrouter", "groq", "together", "fireworks")},
-    **{name: name for name in ("perplexity", "anthropic", "openai-responses", "ollama")},
-    **{name: name for name in ("gemini", "gemini-interactions")},
-    "deepseek-messages": "anthropic",
-    "deepseek-responses": "openai-responses",
-}
 # Options of the caller that go into the body verbatim are the caller's own business.
 VERBATIM = frozenset(FEATURES["options"].provider_options)
 UNKNOWN = "a_key_that_nobody_knows"
-
-
-@pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
-    if not (CACHE / "installed").exists():
-        pytest.skip("the providers' SDKs are not installed: run `make published`")
-    command = [str(PYTHON), "-m", "tests.published.judge"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as running:
-        assert running.stdin is not None
-        assert running.stdout is not None
-        asks, answers = running.stdin, running.stdout
-
-        def judged(target: str, body: Body) -> list[str]:
-            asks.write(json.dumps([SCHEMAS[target.partition("/")[0]], body]) + "\n")
-            asks.flush()
-            told: list[str] = json.loads(answers.readline())
-            return told
-
-        yield judged
-        asks.close()
 
 
 def bodies(target: str) -> dict[str, Body]:
