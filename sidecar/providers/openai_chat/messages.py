@@ -42,7 +42,7 @@ def prefix_message(prefix: Prefix, target: TargetProfile, thinks: bool, body: Bo
     style = target.quirks.prefix
     if target.resume == "none":
         raise Unsupported("prefix", f"{target.model} takes no partial answer")
-    if target.thoughts_in_text and thinks:
+    if target.thoughts_in_text:
         return {"role": "assistant", "content": _in_text(prefix), **style.message}
     message: dict[str, Any] = {"role": "assistant", "content": prefix.answer, **style.message}
     if prefix.reasoning and target.takes_reasoning_prefix and thinks:

@@ -168,8 +168,9 @@ def test_thoughts_are_sent_only_to_a_target_that_is_said_to_take_them() -> None:
 def test_behind_a_tag_that_the_template_opens_the_turn_so_far_is_its_text(
     prefix: Prefix, text: str
 ) -> None:
-    sent = resumed(ask(), prefix, quirks={"think_tags": "open"})
-    assert sent["messages"][-1] == {"role": "assistant", "content": text}
+    for asked in (ask(), thinking(Effort.NONE)):
+        sent = resumed(asked, prefix, quirks={"think_tags": "open"})
+        assert sent["messages"][-1] == {"role": "assistant", "content": text}
 
 
 def test_mistrals_tool_ids_fit_and_stay_the_same() -> None:
