@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo proto bench sim soak limits card fuzz upstreams lock clean
+.PHONY: help setup check test demo proto bench sim soak limits card fuzz upstreams published lock clean
 
 help: ## print this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,8 +48,12 @@ card: setup ## run the failure card and write docs/failure-card.md
 	$(BIN)/python -m tests.faults --write
 
 upstreams: setup ## real servers as upstreams: LiteLLM, Portkey, llama.cpp (two minutes to install)
-	$(PYTHON) tests/upstreams/install.py
+	$(PYTHON) -m tests.upstreams.install
 	$(BIN)/python -m pytest tests/upstreams
+
+published: setup ## what is sent, against the request types in the providers' own SDKs (a minute to install)
+	$(PYTHON) -m tests.published.install
+	$(BIN)/python -m pytest tests/published
 
 # The fuzzer has its own environment: nothing else needs it.
 FUZZERS ?= openai-chat openai-responses anthropic gemini gemini-interactions ollama typed-event

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from sidecar.core.request import Prefix
 from sidecar.core.target import Resume, Target
 
 
 class Abilities:
-    """A target that refused a prefix is remembered as one that takes none, until told otherwise."""
+    """A target that refused a prefix is remembered as one that takes none, until told otherwise.
 
-    __slots__ = ("_refused",)
+    One that refused a chain of thought alone may yet continue an answer.
+    """
+
+    __slots__ = ("_left",)
 
     def __init__(self) -> None:
-        self._refused: set[str] = set()
+        self._left: dict[str, Resume] = {}
 
     def of(self, target: Target) -> Resume:
-        return Resume.NONE if target.name in self._refused else target.resume
+        return self._left.get(target.name, target.resume)
 
-    def refused_prefix(self, target: Target) -> None:
-        self._refused.add(target.name)
+    def refused_prefix(self, target: Target, prefix: Prefix) -> None:
+        thoughts = self.of(target) is Resume.PREFIX and not prefix.answer
+        self._left[target.name] = Resume.PREFILL if thoughts else Resume.NONE
 
     def forget(self) -> None:
         """Believe the profiles again (a new configuration may have changed them)."""
-        self._refused.clear()
+        self._left.clear()

@@ -124,9 +124,10 @@ class Joint:
     or because it tells again what stands already.
     """
 
-    __slots__ = ("_answer", "_answering", "_reasoning", "retold", "unusable")
+    __slots__ = ("_answer", "_answering", "_reasoning", "prefix", "retold", "unusable")
 
     def __init__(self, prefix: Prefix) -> None:
+        self.prefix = prefix
         self._answering = bool(prefix.answer)
         self._reasoning = Splicer("" if self._answering else prefix.reasoning)
         self._answer = Splicer(prefix.answer)

@@ -347,8 +347,8 @@ class _Flight:
         self._settle.completed()
 
     def failed(self, failure: Failure) -> None:
-        if failure.cause is Cause.PREFIX_REFUSED and not self._plan.start.notes:
-            self._parts.abilities.refused_prefix(self._lease.line.target)
+        if failure.cause is Cause.PREFIX_REFUSED and self._joint is not None:
+            self._parts.abilities.refused_prefix(self._lease.line.target, self._joint.prefix)
         self._settle.failed(failure)
         self._session.failed(self._plan, failure, self._parts.clock.now())
 

@@ -17,14 +17,19 @@ class PrefixStyle(msgspec.Struct, frozen=True):
     """How a target is made to continue a partial assistant turn.
 
     `path` replaces the dialect's path. `message` and `body` are merged into the last message and
-    into the request. `reasoning_field` is the message field for a partial chain of thought, "" if
-    none is taken. `echo` says that the reply repeats the prefix before it goes on.
+    into the request, `answer_body` too where the answer had begun. `reasoning_field` is the message
+    field for a partial chain of thought, "" if none is taken. `behind_template`: the text is put
+    behind whatever the template opens a turn with; where that is the tag of the thoughts, and the
+    server does not know (`think_tags` "open"), they go in front of the answer in its own text.
+    `echo` says that the reply repeats the prefix before it goes on.
     """
 
     path: str = ""
     message: dict[str, Any] = {}
     body: dict[str, Any] = {}
+    answer_body: dict[str, Any] = {}
     reasoning_field: str = ""
+    behind_template: bool = False
     echo: bool = False
 
 
@@ -33,7 +38,8 @@ class Quirks(msgspec.Struct, frozen=True):
 
     Decoding: `reasoning_fields` in order of preference; `think_tags` as in `think`;
     `reasoning_beside_output`: reasoning counts that exceed the output are not inside it;
-    `error_causes`: machine words (lower case) to names of `Cause`.
+    `error_causes`: machine words (lower case) to names of `Cause`; `whole_usage`: keys of which
+    the usage of every whole stream has one, else a gateway finished it in its provider's stead.
 
     Encoding: `efforts` maps an effort to what is merged into the body; one that is missing is
     dropped and reported. `budget_path` is where a token budget goes (dotted), with `budget_body`
@@ -42,7 +48,8 @@ class Quirks(msgspec.Struct, frozen=True):
     `drop` and `drop_thinking` (while thinking) name options never sent: they only tune.
     `refuse` names options the target cannot do. `replay` says what goes back of earlier turns'
     reasoning: the text under `reasoning_content` ("text": in tool turns), the packed details, or
-    nothing. `tool_ids` "mistral": nine letters and digits. `schema`: json_schema is understood.
+    nothing. `tool_ids` "mistral": nine letters and digits. `schema`, `json_object`: which formats
+    are understood. `max_tokens_field` and `seed_field`: those options by the provider's names.
     `path` replaces the dialect's own path; `body` is merged into every request.
     `signed_calls`: a replayed tool call must carry a signature (Gemini 3).
     """
@@ -57,6 +64,7 @@ class Quirks(msgspec.Struct, frozen=True):
     think_tags: ThinkMode = "auto"
     reasoning_beside_output: bool = False
     error_causes: dict[str, str] = {}
+    whole_usage: tuple[str, ...] = ()
     thinks_by_default: bool = False
     efforts: dict[str, dict[str, Any]] = {}
     budget_path: str = ""
@@ -66,11 +74,13 @@ class Quirks(msgspec.Struct, frozen=True):
     drop_thinking: tuple[str, ...] = ()
     refuse: tuple[str, ...] = ()
     max_tokens_field: str = "max_tokens"
+    seed_field: str = "seed"
     stream_usage: bool = True
     system_role: str = "system"
     replay: Literal["none", "text", "details"] = "none"
     tool_ids: Literal["any", "mistral"] = "any"
     schema: bool = True
+    json_object: bool = True
     prefix: PrefixStyle = PrefixStyle()
     signed_calls: bool = False
     path: str = ""
@@ -152,13 +162,22 @@ class TargetProfile(msgspec.Struct, frozen=True):
 
     @property
     def resume(self) -> Resume:
-        """How a broken answer may be continued here."""
+        """How a broken answer may be continued here. Thoughts that are text of the turn like any
+        other go on as it does."""
+        if self.profile.resume == "prefill" and self.thoughts_in_text:
+            return "prefix"
         return self.profile.resume
 
     @property
     def takes_reasoning_prefix(self) -> bool:
         """True if a chain of thought that was cut may be continued here."""
-        return self.profile.resume != "none" and bool(self.quirks.prefix.reasoning_field)
+        taken = self.quirks.prefix.reasoning_field or self.thoughts_in_text
+        return self.resume == "prefix" and bool(taken)
+
+    @property
+    def thoughts_in_text(self) -> bool:
+        """True if the text of a turn begins among the thoughts, a partial one as well."""
+        return self.quirks.prefix.behind_template and self.quirks.think_tags == "open"
 
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -69,12 +69,20 @@ def test_the_shortest_prefix_is_continued() -> None:
 def test_abilities_are_the_profiles_until_a_target_refuses() -> None:
     one, other = Target("a", "m", Resume.PREFIX), Target("a", "n", Resume.PREFILL)
     abilities = Abilities()
-    abilities.refused_prefix(one)
+    abilities.refused_prefix(one, Prefix(reasoning="Well", answer="Yes"))
     assert (abilities.of(one), abilities.of(other)) == (Resume.NONE, Resume.PREFILL)
+
+
+def test_a_target_that_refuses_a_chain_of_thought_may_yet_continue_an_answer() -> None:
+    one, abilities = Target("a", "m", Resume.PREFIX), Abilities()
+    abilities.refused_prefix(one, Prefix(reasoning="Well"))
+    assert abilities.of(one) is Resume.PREFILL
+    abilities.refused_prefix(one, Prefix(answer="Yes"))
+    assert abilities.of(one) is Resume.NONE
 
 
 def test_abilities_forget_on_demand() -> None:
     one, abilities = Target("a", "m", Resume.PREFIX), Abilities()
-    abilities.refused_prefix(one)
+    abilities.refused_prefix(one, Prefix(answer="Yes"))
     abilities.forget()
     assert abilities.of(one) is Resume.PREFIX

@@ -92,6 +92,7 @@ FEATURES: dict[str, Completion] = {
     "plain": ask(),
     "turns": TURNS,
     "images": IMAGES,
+    "picture": Completion("m", (Message(Role.USER, (Image(PIXEL, "image/png"),)),)),
     "tuned": ask(
         max_tokens=200,
         temperature=0.5,

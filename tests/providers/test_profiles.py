@@ -79,6 +79,23 @@ def test_the_name_on_the_wire_may_be_another() -> None:
     assert target(BASE, "small", {"upstream": "tiny"}).upstream_model == "tiny"
 
 
+@pytest.mark.parametrize(
+    ("quirks", "in_text"),
+    [
+        ({"think_tags": "open", "prefix": {"behind_template": True}}, True),
+        ({"think_tags": "auto", "prefix": {"behind_template": True}}, False),
+        ({"think_tags": "open"}, False),
+    ],
+)
+def test_thoughts_go_in_the_text_where_the_template_opens_their_tag_unseen(
+    quirks: dict[str, object], in_text: bool
+) -> None:
+    made = target(BASE, "m", {"resume": "prefill", "quirks": quirks})
+    assert made.thoughts_in_text is in_text
+    assert made.takes_reasoning_prefix is in_text
+    assert made.resume == ("prefix" if in_text else "prefill")
+
+
 def test_a_reasoning_prefix_needs_both_a_way_and_a_word_for_it() -> None:
     word = {"quirks": {"prefix": {"reasoning_field": "reasoning_content"}}}
     assert target(BASE, "m", {"resume": "prefix", **word}).takes_reasoning_prefix

@@ -101,12 +101,12 @@ async def portkey() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def llama(folder: Path, mode: str) -> AsyncIterator[str]:
-    """llama.cpp's server with a tiny random model, `mode` "thinking" or "plain": its base URL."""
+async def llama(folder: Path, kind: str) -> AsyncIterator[str]:
+    """llama.cpp's server with a tiny random model of that kind (tiny_model.py): its base URL."""
     needs(PYTHON)
     model = folder / "tiny.gguf"
     make = await asyncio.create_subprocess_exec(
-        str(PYTHON), str(HERE / "tiny_model.py"), str(model), mode
+        str(PYTHON), str(HERE / "tiny_model.py"), str(model), kind
     )
     assert await make.wait() == 0
     serve = HERE / "serve_llama.py"

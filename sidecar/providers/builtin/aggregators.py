@@ -19,7 +19,7 @@ OPENROUTER = ProviderProfile(
     quirks=Quirks(
         reasoning_fields=("reasoning", "reasoning_content", "content", "reasoning_details"),
         efforts={
-            "none": {"reasoning": {"enabled": False}},
+            "none": {"reasoning": {"effort": "none"}},
             "low": {"reasoning": {"effort": "low"}},
             "medium": {"reasoning": {"effort": "medium"}},
             "high": {"reasoning": {"effort": "high"}},
@@ -27,7 +27,6 @@ OPENROUTER = ProviderProfile(
         },
         budget_path="reasoning.max_tokens",
         replay="details",
-        body={"usage": {"include": True}},
     ),
     # Prefill is passed through; whether it works is the upstream's matter (Claude 4.6+ refuses).
     default_model=ModelProfile(reasoning=True),

@@ -28,6 +28,8 @@ MISTRAL = ProviderProfile(
             "max": {"reasoning_effort": "high"},
         },
         stream_usage=False,
+        # Its own name for it (its SDK's types).
+        seed_field="random_seed",
         tool_ids="mistral",
         prefix=PrefixStyle(message={"prefix": True}, echo=True),
         error_causes={"1300": "RATE_LIMITED"},
@@ -128,8 +130,11 @@ PERPLEXITY = ProviderProfile(
     base_url="https://api.perplexity.ai",
     key_env="PERPLEXITY_API_KEY",
     telemetry_name="perplexity",
-    # Deep research counts (and charges) its reasoning beside the output.
-    quirks=Quirks(reasoning_beside_output=True, efforts=EFFORT_FROM_LOW, drop=("seed",)),
+    # Deep research counts (and charges) its reasoning beside the output. A schema or a regular
+    # expression is taken, but no plain json_object (its SDK's types).
+    quirks=Quirks(
+        reasoning_beside_output=True, efforts=EFFORT_FROM_LOW, drop=("seed",), json_object=False
+    ),
     models=(("sonar-*reason*", ModelProfile(reasoning=True, tools=False)),),
     default_model=ModelProfile(tools=False),
 )

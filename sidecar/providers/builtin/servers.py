@@ -54,8 +54,15 @@ LLAMACPP = ProviderProfile(
     quirks=Quirks(
         efforts=_TEMPLATE_SWITCH,
         thinks_by_default=True,
-        # A prefill with thinking on is refused: "incompatible with enable_thinking".
-        prefix=PrefixStyle(body={"chat_template_kwargs": {"enable_thinking": False}}),
+        # Older servers refuse a prefill with thinking on, "incompatible with enable_thinking";
+        # newer ones (tried: November 2026) put the thoughts that come with it between their tags,
+        # or their opening tag before thoughts alone, and drop them where they do not know the
+        # model's tags. Only their user knows that, hence no "prefix" for every model.
+        prefix=PrefixStyle(
+            answer_body={"chat_template_kwargs": {"enable_thinking": False}},
+            reasoning_field="reasoning_content",
+            behind_template=True,
+        ),
     ),
     default_model=ModelProfile(reasoning=True, resume="prefill"),
 )

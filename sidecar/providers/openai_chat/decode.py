@@ -18,6 +18,9 @@ from sidecar.providers.think import ThinkSplitter
 from sidecar.providers.tool_calls import ToolCalls
 
 DONE = b"[DONE]"
+UNPROVEN = Failure(
+    Cause.CUT, "the gateway ended the stream in the stead of a provider that had broken off"
+)
 
 FINISH: dict[str, FinishReason] = {
     "stop": FinishReason.STOP,
@@ -56,7 +59,17 @@ BROKEN: dict[str, Failure] = {
 class ChatDecoder(Decoding):
     """Chat completion chunks, or one chat completion document."""
 
-    __slots__ = ("_calls", "_details", "_fields", "_quirks", "_source", "_think", "_thinking")
+    __slots__ = (
+        "_calls",
+        "_details",
+        "_fields",
+        "_held",
+        "_proofs",
+        "_quirks",
+        "_source",
+        "_think",
+        "_thinking",
+    )
 
     def __init__(
         self, quirks: Quirks, stream: bool, key: str = "", prefix: Prefix | None = None
@@ -74,6 +87,9 @@ class ChatDecoder(Decoding):
         self._thinking = not self._think.passing
         self._calls = ToolCalls()
         self._details = ReasoningDetails()
+        # A finish waits for the usage that proves it, where there is one to prove it by.
+        self._proofs = quirks.whole_usage if stream and quirks.stream_usage else ()
+        self._held: tuple[str, FinishReason] | None = None
 
     def on_event(self, data: bytes, name: bytes = b"") -> None:
         if data[:1] != b"{" and data.strip() == DONE:
@@ -92,13 +108,15 @@ class ChatDecoder(Decoding):
     def on_end(self) -> None:
         self._flush()
         self.refine()
+        if self._held is not None and self.failure is None:
+            self.failure = UNPROVEN
 
     def _terminal(self) -> None:
         """The end mark. Without a finish reason before it the stream was cut all the same."""
         self.on_end()
         if self.finished:
             self.done = True
-        else:
+        elif self.failure is None:
             self.failure = Failure(Cause.CUT, "the stream ended without a finish reason")
 
     def _chunk(self, chunk: wire.Chunk) -> None:
@@ -217,7 +235,10 @@ class ChatDecoder(Decoding):
             known = FINISH.get(reason.lower(), FinishReason.STOP)
             self._flush()
             self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
-            self.finish(reason, known)
+            if self._proofs:
+                self._held = (reason, known)
+            else:
+                self.finish(reason, known)
 
     def _flush(self) -> None:
         self._flush_text()
@@ -238,6 +259,9 @@ class ChatDecoder(Decoding):
         if told:
             self.tell_usage(*usage_of(told, self._quirks.reasoning_beside_output))
             self.report.cost_nano_usd = cost_of(told)
+            if self._held is not None and any(told.get(key) is not None for key in self._proofs):
+                held, self._held, self._proofs = self._held, None, ()
+                self.finish(*held)
 
     def _error(self, chunk: wire.Chunk) -> None:
         if chunk.error or chunk.message is not None:

@@ -45,7 +45,9 @@ def encode(
 
 
 def _tuning(completion: Completion, target: TargetProfile, thinks: bool, body: Body) -> None:
-    body.fields.update(options.tuning(completion, target, thinks, body))
+    own = {"seed": target.quirks.seed_field}
+    taken = options.tuning(completion, target, thinks, body)
+    body.fields.update({own.get(name, name): value for name, value in taken.items()})
     if completion.max_tokens is not None:
         body.fields[target.quirks.max_tokens_field] = completion.max_tokens
     if completion.stop:
@@ -79,6 +81,8 @@ def _format(completion: Completion, target: TargetProfile, body: Body) -> None:
     wanted = completion.response_format
     if wanted is None:
         return
+    if wanted.kind == "json_object" and not target.quirks.json_object:
+        raise Unsupported("response_format", f"{target.model} does not take json_object")
     if wanted.kind != "json_schema":
         body.fields["response_format"] = {"type": wanted.kind}
         return
@@ -94,4 +98,6 @@ def _prefix(prefix: Prefix, target: TargetProfile, thinks: bool, body: Body) -> 
     style = target.quirks.prefix
     body.fields["messages"].append(prefix_message(prefix, target, thinks, body))
     body.merge(style.body)
+    if prefix.answer:
+        body.merge(style.answer_body)
     return style.path or target.quirks.path or PATH

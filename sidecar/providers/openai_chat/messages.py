@@ -21,6 +21,7 @@ from sidecar.providers.dialect import Unsupported
 from sidecar.providers.openai_chat.details import DIALECT
 from sidecar.providers.options import Body
 from sidecar.providers.profiles import Quirks, TargetProfile
+from sidecar.providers.think import CLOSING
 
 _ALNUM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # Mistral refuses tool call ids that are not nine letters and digits.
@@ -41,14 +42,21 @@ def prefix_message(prefix: Prefix, target: TargetProfile, thinks: bool, body: Bo
     style = target.quirks.prefix
     if target.resume == "none":
         raise Unsupported("prefix", f"{target.model} takes no partial answer")
+    if target.thoughts_in_text:
+        return {"role": "assistant", "content": _in_text(prefix), **style.message}
     message: dict[str, Any] = {"role": "assistant", "content": prefix.answer, **style.message}
-    if prefix.reasoning and style.reasoning_field and thinks:
+    if prefix.reasoning and target.takes_reasoning_prefix and thinks:
         message[style.reasoning_field] = prefix.reasoning
     elif not prefix.answer:
         raise Unsupported("prefix", f"{target.model} takes no partial chain of thought")
     elif prefix.reasoning:
         body.drop("prefix.reasoning")
     return message
+
+
+def _in_text(prefix: Prefix) -> str:
+    """The whole turn so far as the model wrote it behind the tag that its template opens."""
+    return f"{prefix.reasoning}{CLOSING[0]}{prefix.answer}" if prefix.answer else prefix.reasoning
 
 
 def _message(turn: Message, quirks: Quirks, thinks: bool, in_tools: bool) -> dict[str, Any]:

@@ -130,6 +130,49 @@ def test_a_vllm_prefill_says_so_in_the_body() -> None:
     assert sent["add_generation_prompt"] is False
 
 
+def resumed(completion: Completion, prefix: Prefix, **overrides: Any) -> Any:
+    made = target(PROFILES["llamacpp"], "r1", overrides)
+    sent = DIALECTS["openai-chat"].encode(completion, made, prefix, "", True)
+    return msgspec.json.decode(sent.body)
+
+
+def test_llamacpp_thinks_on_where_it_was_thinking_and_not_where_it_had_begun_to_answer() -> None:
+    thoughts, both = Prefix(reasoning="Well"), Prefix(reasoning="Well", answer="It is")
+    sent = resumed(thinking(Effort.HIGH), thoughts, resume="prefix")
+    last = {"role": "assistant", "content": "", "reasoning_content": "Well"}
+    assert sent["messages"][-1] == last
+    assert sent["chat_template_kwargs"] == {"enable_thinking": True}
+    sent = resumed(thinking(Effort.HIGH), both, resume="prefix")
+    assert sent["messages"][-1] == {**last, "content": "It is"}
+    assert sent["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+def test_thoughts_are_sent_only_to_a_target_that_is_said_to_take_them() -> None:
+    both = Prefix(reasoning="Well", answer="It is")
+    made = call(thinking(Effort.HIGH), "llamacpp/qwen3", both)
+    last = msgspec.json.decode(made.body)["messages"][-1]
+    assert last == {"role": "assistant", "content": "It is"}
+    assert made.dropped == ("prefix.reasoning",)
+    with pytest.raises(Unsupported, match="chain of thought"):
+        call(thinking(Effort.HIGH), "llamacpp/qwen3", Prefix(reasoning="Well"))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "text"),
+    [
+        (Prefix(reasoning="Well, "), "Well, "),
+        (Prefix(reasoning="Well.\n", answer="\nIt is"), "Well.\n</think>\nIt is"),
+        (Prefix(answer="It is"), "</think>It is"),
+    ],
+)
+def test_behind_a_tag_that_the_template_opens_the_turn_so_far_is_its_text(
+    prefix: Prefix, text: str
+) -> None:
+    for asked in (ask(), thinking(Effort.NONE)):
+        sent = resumed(asked, prefix, quirks={"think_tags": "open"})
+        assert sent["messages"][-1] == {"role": "assistant", "content": text}
+
+
 def test_mistrals_tool_ids_fit_and_stay_the_same() -> None:
     sent = body(TOOL_TURN, "mistral/mistral-large-latest")["messages"]
     ids = [made["id"] for made in sent[1]["tool_calls"]]
