@@ -173,6 +173,7 @@ class _Flight:
         """Everything the caller gets of this attempt, in order. Raises what went wrong."""
         lease = self._lease
         self._watchdog = watchdog
+        self._parts.traffic.asks(lease.line.target.name, watchdog)
         call = await self._call()
         self._settle.called(call.url)
         reply = self._reply = await lease.line.upstream.open(call, self.phases.connect_s)
@@ -340,6 +341,8 @@ class _Flight:
 
     def hang_up(self) -> None:
         """Give the connection back, or close it at once if the provider was still talking."""
+        if self._watchdog is not None:
+            self._parts.traffic.heard(self._lease.line.target.name, self._watchdog)
         if self._reply is not None:
             self._reply.abort()
 
