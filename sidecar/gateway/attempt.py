@@ -350,7 +350,8 @@ class _Flight:
         self._settle.completed()
 
     def failed(self, failure: Failure) -> None:
-        if failure.cause is Cause.PREFIX_REFUSED and not self._plan.start.notes:
+        doubted = self._joint is not None and self._joint.doubted
+        if failure.cause is Cause.PREFIX_REFUSED and not self._plan.start.notes and not doubted:
             self._parts.abilities.refused_prefix(self._lease.line.target)
         self._settle.failed(failure)
         self._session.failed(self._plan, failure, self._parts.clock.now())

@@ -112,11 +112,22 @@ async def test_cut_in_its_answer_the_stream_goes_on_from_there() -> None:
     house.judge()
 
 
-@pytest.mark.parametrize("way", ["echo", "restart", "refuse"])
+@pytest.mark.parametrize("way", ["echo", "restart", "depart", "refuse"])
 @in_virtual_time
 async def test_however_a_target_takes_a_prefix_the_text_is_exact(way: str) -> None:
     house = House("cut-answer-6", f"prefix-{way}")
     assert text(await house.ask()) == (TRUE.reasoning, TRUE.answer)
+    house.judge()
+
+
+@in_virtual_time
+async def test_a_doubt_costs_an_attempt_and_the_target_its_name_no_more_than_that() -> None:
+    """What begins with a capital in mid-sentence may be the second half of a name."""
+    house = House("cut-answer-6", "prefix-depart", "", "cut-answer-6", "")
+    await house.ask()
+    events = await house.ask()
+    assert began(events)[-1].continuation is Continuation.RESUMED
+    assert text(events) == (TRUE.reasoning, TRUE.answer)
     house.judge()
 
 
