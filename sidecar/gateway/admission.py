@@ -252,9 +252,12 @@ def _has_come(turn: asyncio.Future[None]) -> bool:
 
 def _too_late(turn: asyncio.Future[None]) -> None:
     if not turn.done():
-        turn.set_exception(
-            RequestFailed(
-                Reason.DEADLINE_EXCEEDED,
-                "the deadline passed in the queue; allow a longer one or send less",
-            )
-        )
+        turn.set_exception(passed_in_queue())
+
+
+def passed_in_queue() -> RequestFailed:
+    """The error for a deadline that passed in a wait whose end nobody could foresee."""
+    return RequestFailed(
+        Reason.DEADLINE_EXCEEDED,
+        "the deadline passed in the queue; allow a longer one or send less",
+    )
