@@ -196,7 +196,7 @@ class _Flight:
                         yield self._session.announce(self._plan)
                     if self._session.note(delta):
                         yield delta
-                watchdog.enter(self._stage(deltas[-1], decoder))
+                watchdog.enter(self._stage(deltas, decoder))
                 if self._pace is not None:
                     self._listen(self._pace, decoder)
             elif decoder.report.finish_reason is not None:
@@ -249,12 +249,13 @@ class _Flight:
         owed.extend(delta for delta in deltas if self._session.note(delta))
         return owed
 
-    def _stage(self, delta: Delta, decoder: Decoder) -> Stage:
-        if decoder.report.finish_reason is not None:
-            return Stage.TAIL
-        stage = Stage.REASONING if isinstance(delta, Reasoning) else Stage.ANSWER
-        self._settle.phase(stage)
-        return stage
+    def _stage(self, deltas: list[Delta], decoder: Decoder) -> Stage:
+        """What comes after these. A stream that came in one read has had its phases too."""
+        stage = Stage.ANSWER
+        for delta in deltas:
+            stage = Stage.REASONING if isinstance(delta, Reasoning) else Stage.ANSWER
+            self._settle.phase(stage)
+        return Stage.TAIL if decoder.report.finish_reason is not None else stage
 
     def _joined(self, deltas: list[Delta], *, over: bool) -> list[Delta]:
         """Take `deltas` over the seam of a resumed attempt."""

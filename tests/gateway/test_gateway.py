@@ -29,10 +29,11 @@ from sidecar.core.request import (
     Text,
     ToolUse,
 )
+from sidecar.failover.experience import ENOUGH
 from sidecar.gateway.gateway import IMAGE_BYTES, input_bytes
 from sidecar.testing import written
 from sidecar.testing.virtual import in_virtual_time
-from tests.gateway.house import House, collected, completed, settled_down
+from tests.gateway.house import MODEL, House, collected, completed, settled_down
 from tests.simulation.world import held
 
 TRUE = written(0, 6, 8)
@@ -79,6 +80,18 @@ async def test_completed_tells_usage_cost_and_times_of_the_whole() -> None:
     assert times.first_answer_s is not None
     assert 0 < times.first_reasoning_s < times.first_answer_s < times.total_s
     assert not last.cached
+
+
+@in_virtual_time
+async def test_a_stream_that_comes_in_one_read_tells_its_first_tokens_too() -> None:
+    house = House(*["ms-0"] * ENOUGH)
+    for _ in range(ENOUGH):
+        times = completed(await house.ask()).timings
+        assert times.first_reasoning_s is not None
+        assert times.first_answer_s is not None
+    assert all(entry.first_answer_s is not None for entry in house.books.entries)
+    firsts = house.engine.parts.experience.of(f"deepseek/{MODEL}").firsts
+    assert firsts.quantile(0.5) is not None
 
 
 @in_virtual_time
