@@ -21,6 +21,13 @@ def h42(seen: Seen) -> Iterator[Check]:
     yield required("in the ledger too", marked == [1], marked)
     lines = [line for line in seen.daemon_log.splitlines() if "price" in line.lower()]
     yield required("one line in the log", len(lines) == 1, len(lines))
+    counted = [point.value for point in seen.points.get("headway.cost.unknown", ())]
+    yield required("and in the metric", counted == [1], counted)
+    kinds = [point.value for point in seen.points.get("headway.cost", ())]
+    yield required("which adds nothing to the cost", not any(kinds), kinds)
+    told = [(span.about.get("headway.cost.unknown"), span.about.get("headway.cost.nano_usd"))
+            for span in seen.attempt_spans("")]  # fmt: skip
+    yield required("in the span it is unknown, and not 0", told == [(True, None)], told)
 
 
 async def untold(bed: Bed) -> None:
@@ -84,7 +91,7 @@ def by_start(rows: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
 
 
 MONEY = (
-    Row(id="H42", fault="no price for the model", judge=h42,
+    Row(id="H42", fault="no price for the model", judge=h42, traced=True,
         sides=(Side(provider="primary", model="fake-60", priced=False),)),
     Row(id="H43", fault="no usage: not sent, or cut", judge=h43, story=untold, wants=ANYTHING,
         sides=(Side(provider="primary", model="fake-60+no-usage"),
