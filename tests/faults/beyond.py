@@ -16,7 +16,7 @@ from headway import AsyncClient, AttemptSummary, Cause, Continuation, Event, Out
 from sidecar.testing import Ending, Entry, Writing, written
 from sidecar.testing.texts import pieces
 from tests.faults.bed import HANGS_AFTER_S, Bed
-from tests.faults.bounds import in_time
+from tests.faults.bounds import in_time, nearly_all
 from tests.faults.card import ANYTHING, Call, Check, Row, Seen, Side, required
 from tests.faults.cuts import every_route, one_row_each, ways
 from tests.faults.published import BACKUP, complete, rescued
@@ -89,8 +89,8 @@ def h_hedge(seen: Seen) -> Iterator[Check]:
         found = (first.outcome, second.cause, second.outcome)
         wanted = (Outcome.CANCELLED_HEDGE, Cause.HEDGE, Outcome.COMPLETED)
         yield required("the second wins", found == wanted, found)
-        spoke = call.stamps[0][0]
-        yield in_time("it speaks within a second", SPEAKS_S, seen.starved_s, call.began, spoke)
+    yield nearly_all("it speaks within a second", SPEAKS_S,
+                     [taken(seen, call.began, call.stamps[0][0]) for call in won])  # fmt: skip
     yield from losers(seen, [entry for entry in seen.on(0) if entry.ending is Ending.CLIENT_CLOSED])
     patient = [call for call in late if call not in won]
     early = [call.took_s for call in patient if call.took_s < LATE_S]
@@ -106,14 +106,19 @@ def losers(seen: Seen, lost: list[Entry]) -> Iterator[Check]:
     rows = [row for row in seen.ledger if row["outcome"] == "cancelled_hedge"]
     yield required("every loser is cancelled", len(lost) == len(rows) > 0, (len(lost), len(rows)))
     spoke = sorted(e.first_token_s for e in seen.on(1) if e.first_token_s is not None)
-    for entry in lost:
-        ended_s = entry.ended_s or 0.0
-        since = max((at for at in spoke if at <= ended_s), default=0.0)
-        yield in_time("the loser is gone within 250 ms", CLOSED_S, seen.starved_s,
-                      seen.zero + since, seen.zero + ended_s)  # fmt: skip
+    ends = [entry.ended_s or 0.0 for entry in lost]
+    since = [max((at for at in spoke if at <= end), default=0.0) for end in ends]
+    yield nearly_all("the loser is gone within 250 ms", CLOSED_S,
+                     [taken(seen, seen.zero + begin, seen.zero + end)
+                      for begin, end in zip(since, ends, strict=True)])  # fmt: skip
     unpaid = [row for row in rows if not (row["input_nano_usd"] > 0 and row["estimated"])]
     yield required("every loser is in the ledger, paid by estimate", not unpaid, unpaid[:1])
     yield one_row_each(seen)
+
+
+def taken(seen: Seen, begin: float, end: float) -> tuple[float, float]:
+    """How long it was, and how much of it the machine took."""
+    return end - begin, seen.starved_s(begin, end)
 
 
 def at(places: tuple[int, ...], act: Callable[[], None]) -> Callable[[Event], None]:
