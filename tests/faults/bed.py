@@ -28,6 +28,7 @@ BASES = {
     "mistral": "/mistral/v1",
     "openrouter": "/openrouter/api/v1",
     "groq": "/groq/openai/v1",
+    "xai": "/xai/v1",
     "vllm": "/vllm/v1",
     "gpustack": "/gpustack/v1",
     "anthropic": "/v1",

@@ -52,8 +52,9 @@ def h44(seen: Seen) -> Iterator[Check]:
 
 
 async def all_sorts(bed: Bed) -> None:
-    """Failed, resumed, restarted and abandoned attempts."""
-    for route in ("failed", "resumed", "restarted"):
+    """Failed, resumed, restarted and abandoned attempts; and providers that count what was thought
+    outside the output."""
+    for route in ("failed", "resumed", "restarted", *OUTSIDE):
         await bed.call(route)
     stream = bed.stream("abandoned")
 
@@ -84,11 +85,17 @@ def h45(seen: Seen) -> Iterator[Check]:
         if not row["estimated"]:
             right = row["input_nano_usd"] == entry.cost.input_nano_usd
             yield required(f"{name}: input as charged", right, row["input_nano_usd"])
+            cached = (row["cached_input_tokens"], entry.usage.cached_input_tokens)
+            yield required(f"{name}: cached input apart", cached[0] == cached[1], cached)
 
 
 def by_start(rows: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: int(row["started_ns"]))
 
+
+# H45: who counts reasoning beside the output, and not in it.
+OUTSIDE = ("gemini", "xai")
+THINKER = "fake-reasoner-20-20+cached-5"
 
 MONEY = (
     Row(id="H42", fault="no price for the model", judge=h42, traced=True,
@@ -107,6 +114,8 @@ MONEY = (
                     resume="prefix", reasoning=True),
                Side(provider="primary", model="fake-reasoner-20-20+cut-answer-10@1",
                     reasoning=True),
-               Side(provider="primary", model="fake-400", reasoning=True)),
-        routes={"failed": (0,), "resumed": (1,), "restarted": (2,), "abandoned": (3,)}),
+               Side(provider="primary", model="fake-400", reasoning=True),
+               *(Side(provider=name, model=THINKER, reasoning=True) for name in OUTSIDE)),
+        routes={"failed": (0,), "resumed": (1,), "restarted": (2,), "abandoned": (3,),
+                **{name: (4 + place,) for place, name in enumerate(OUTSIDE)}}),
 )  # fmt: skip
