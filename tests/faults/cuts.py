@@ -95,18 +95,16 @@ async def recoveries(bed: Bed) -> None:
         await bed.call(route)
 
 
-def seam(call: Call) -> tuple[float, float]:
-    """When the last delta before the last attempt came, and when the first after it."""
-    times = [time for time, _ in call.stamps]
+def first_after(call: Call) -> float:
+    """When the first delta of the last attempt came."""
     place = max(i for i, (_, event) in enumerate(call.stamps) if isinstance(event, Attempt))
-    return times[max(place - 1, 0)], times[min(place + 1, len(times) - 1)]
+    return call.stamps[min(place + 1, len(call.stamps) - 1)][0]
 
 
 def h02(seen: Seen) -> Iterator[Check]:
     for call in seen.calls:
         yield from resumed(call)
-    spans = [(recovery_s(seen, call), seen.starved_s(*seam(call)))
-             for call in seen.calls if call.route == "fast"]  # fmt: skip
+    spans = [recovery_s(seen, call) for call in seen.calls if call.route == "fast"]
     yield nearly_all("next token within 50 ms of the cut, p99", RECOVERY_S, spans)
     went_on = [entry for entry in seen.log if entry.prefix is not None]
     yield required("each went on once", len(went_on) == len(seen.calls), len(went_on))
@@ -117,13 +115,15 @@ def h02(seen: Seen) -> Iterator[Check]:
     yield required("max_tokens is lowered by what came", asked == {160}, asked)
 
 
-def recovery_s(seen: Seen, call: Call) -> float:
-    """From the cut to the caller's next token, less what the next provider took for its first."""
+def recovery_s(seen: Seen, call: Call) -> tuple[float, float]:
+    """From the cut to the caller's next token, less what the next provider took for its first; and
+    how much of it the machine took."""
     lost, healed = seen.of_call(call)
     assert lost.ended_s is not None
     assert healed.first_token_s is not None
+    cut, token = seen.zero + lost.ended_s, first_after(call)
     own_s = healed.first_token_s - healed.received_s
-    return seam(call)[1] - (seen.zero + lost.ended_s) - own_s
+    return token - cut - own_s, seen.starved_s(cut, token)
 
 
 async def forbidden_too(bed: Bed) -> None:
