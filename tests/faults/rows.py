@@ -24,6 +24,8 @@ PARTLY: dict[str, str] = {
     "ought to come first; without that sign nobody could tell, and it is taken for one that goes "
     "on",
     "H08": "480 places in four streams; every recording is cut at every byte in `tests/providers`",
+    "H35": "the added latency is that of a settled pod: in the 2.5 s after Redis goes or comes "
+    "it begins with an empty share, which those who ask then wait for, up to a second",
     "H36": "arrivals are judged, so what is due in 0.05 s is forgiven; what was granted is judged "
     "in `tests/limits`, to the request",
 }

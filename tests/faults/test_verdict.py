@@ -25,7 +25,7 @@ from tests.faults.card import (
 )
 from tests.faults.keys import lessons
 from tests.faults.published import BACKUP
-from tests.faults.redis import BURST, PROBED, RATE, excess, hardly_later
+from tests.faults.redis import BURST, PROBED, RATE, SETTLE_S, excess, hardly_later
 from tests.faults.report import page
 from tests.faults.rows import NOT_YET, ROWS
 
@@ -125,7 +125,7 @@ def slowed(seconds: float, share: float) -> list[Check]:
     late = [seconds if n < 100 * share else 0.0 for n in range(100)]
     probes = [(1.0 + n, 1.25 + n + s) for n, s in enumerate(late)]
     log = tuple(arrival(1.0 + n, f"fake-2{PROBED}") for n in range(100))
-    notes = {"starved": lambda begin, end: 0.0, "probes": probes, "gone": 0.0}
+    notes = {"starved": lambda begin, end: 0.0, "probes": probes, "changes": [-SETTLE_S]}
     one = Seen(row=ROW, calls=(), log=log, bill=Bill(Line(), {}, {}), ledger=(), zero=0.0,
                exit_code=0, notes=notes)  # fmt: skip
     return [check for check in hardly_later(one) if not check.holds and check.measured]
