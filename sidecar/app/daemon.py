@@ -216,6 +216,7 @@ class Daemon:
         left = self.engine.admission.active
         if left:
             log.warning("%d streams did not finish within the grace and are ended", left)
+            self.engine.admission.over = True
             self._streams.end()
             await self._streams.wait_idle(MARGIN_S / 2)
         self._stopping.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sidecar.telemetry import BucketLevel, Gauges, KeyState, QueueSize
-from sidecar.telemetry.gauges import RetriesLeft
+from sidecar.telemetry.gauges import BreakerState, RetriesLeft
 
 if TYPE_CHECKING:
     from sidecar.app.daemon import Daemon
@@ -33,6 +33,10 @@ def gauges(daemon: Daemon) -> Gauges:
             )
             for line in daemon.lines()
             for key in engine.ring.keys(line.target.provider)
+        ),
+        breakers=tuple(
+            BreakerState(line.target.provider, line.target.model, line.breaker.state.value)
+            for line in daemon.lines()
         ),
         retries=tuple(
             RetriesLeft(name.partition("/")[0], name.partition("/")[2], left)

@@ -43,6 +43,15 @@ BREAKERS = {
     status_pb2.BREAKER_STATE_HALF_OPEN: "half-open",
 }
 
+STAGES = {
+    status_pb2.ATTEMPT_STAGE_HEADERS: "headers",
+    status_pb2.ATTEMPT_STAGE_FIRST_TOKEN: "first token",
+    status_pb2.ATTEMPT_STAGE_REASONING: "reasoning",
+    status_pb2.ATTEMPT_STAGE_ANSWER: "answer",
+    status_pb2.ATTEMPT_STAGE_END: "end",
+    status_pb2.ATTEMPT_STAGE_CALLER: "caller",
+}
+
 
 def run(client: Client, target: str, watch: bool, as_json: bool = False) -> None:
     """Print the state once, or again and again until interrupted. Raises Failed.
@@ -141,11 +150,18 @@ def _targets(state: status_pb2.DaemonStatus) -> list[str]:
             ", ".join(target.routes) or "-",
             _now_or(target, state.time),
             str(target.in_flight),
+            ", ".join(_awaited(one, state.time) for one in target.awaited) or "-",
             _breaker(breakers.get(f"{target.provider}/{target.model}")),
         ]
         for target in state.targets
     ]
-    return _table(("target", "routes", "state", "in flight", "breaker"), rows, "   r")
+    return _table(("target", "routes", "state", "in flight", "waits for", "breaker"), rows, "   r")
+
+
+def _awaited(awaited: status_pb2.Awaited, now: Timestamp) -> str:
+    """What for, how many attempts, and for how long the longest."""
+    waited = span(max(_between(awaited.since, now), 0.0))
+    return f"{STAGES.get(awaited.stage, 'unknown')} x{awaited.attempts} for {waited}"
 
 
 def _breaker(breaker: status_pb2.BreakerStatus | None) -> str:

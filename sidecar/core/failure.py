@@ -109,6 +109,7 @@ class Failure(msgspec.Struct, frozen=True):
     `message` may be shown to the caller, so it never holds provider text that was not made safe.
     `retry_after_s` is the largest wait the provider asked for, in seconds, None if it named none.
     `limit` carries numbers the provider told with a 429 (for example a concurrency limit).
+    `upstream` names the provider behind an aggregator that failed, "" if untold.
     """
 
     cause: Cause
@@ -117,6 +118,7 @@ class Failure(msgspec.Struct, frozen=True):
     code: str = ""
     retry_after_s: float | None = None
     limit: tuple[tuple[str, int], ...] = ()
+    upstream: str = ""
 
     @property
     def verdict(self) -> Verdict:

@@ -7,10 +7,14 @@ The splicer holds text back only while the two last cases are possible, never lo
 prefix itself. A retelling that hides behind words of its own ("Sure, here it is:") is found when
 the prefix's opening comes up in it; by then text has gone out, so all of the reply is unusable.
 
-What cannot be known: whether a reply that shares no eight characters with the prefix continues it
-or says something else. A model that ignores its prefix and answers in new words from the first one
-on is taken for one that continues. Only its profile can tell, so `resume` is never assumed: a
-target has it because its provider documents it, or because the configuration says so.
+A reply in new words shares nothing with the prefix that could give it away. One sign is left: it
+begins as texts begin, with a capital, where a space ought to come first. That may also be the
+second half of a name ("JavaScript"), so nothing of such a reply is used and it is asked for anew
+without a prefix: the sign being wrong costs one attempt, and never a word.
+
+What cannot be known: whether a reply without that sign continues or says something else. It is
+taken for one that continues. Only its profile can tell, so `resume` is never assumed: a target has
+it because its provider documents it, or because the configuration says so.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ LOOK_AHEAD = 400
 # from it is a new telling. Shorter agreements happen by chance ("I think", "- **"), unless the
 # prefix broke off in the middle of a sentence: there nobody goes on as one begins.
 RETOLD_AFTER = 40
+# Between two of these stands code; and behind these a space, before anything else is said.
+FENCE, MARKS = "```", ".,;:!?"
 
 
 class Seam(enum.Enum):
@@ -41,13 +47,15 @@ class Seam(enum.Enum):
     ECHOES = "echoes"
     RETELLS = "retells"
     DOUBLES = "doubles"
+    DEPARTS = "departs"
 
 
 class Splicer:
     """Fed with the reply's text, gives out what belongs behind the prefix.
 
     After RETELLS the text given out (all that was held back included) is a whole of its own.
-    DOUBLES: it tells anew what stands already, and was given out in part.
+    DOUBLES: it tells anew what stands already, and was given out in part. DEPARTS: it seems to be
+    another text.
     """
 
     __slots__ = ("_held", "_prefix", "_said", "_starts", "seam")
@@ -109,6 +117,9 @@ class Splicer:
         if same >= RETOLD_AFTER or (same >= ANCHOR and prefix[-1].isalnum()):
             self.seam = Seam.RETELLS
             return held
+        if _begins_anew(held, prefix):
+            self.seam = Seam.DEPARTS
+            return held
         self.seam = Seam.CONTINUES
         if len(prefix) >= RETOLD_AFTER and prefix.find(prefix[:RETOLD_AFTER], 1) < 0:
             self._said = ""
@@ -121,10 +132,11 @@ class Joint:
 
     `retold`: the reply stands alone, the caller must drop what came before it. `unusable`: nothing
     of the reply can be used, because the target began to think again although its answer had begun,
-    or because it tells again what stands already.
+    or because it tells again what stands already. `doubted`: or because it seems to be another
+    text, which proves nothing against the target.
     """
 
-    __slots__ = ("_answer", "_answering", "_reasoning", "prefix", "retold", "unusable")
+    __slots__ = ("_answer", "_answering", "_reasoning", "doubted", "prefix", "retold", "unusable")
 
     def __init__(self, prefix: Prefix) -> None:
         self.prefix = prefix
@@ -132,6 +144,7 @@ class Joint:
         self._reasoning = Splicer("" if self._answering else prefix.reasoning)
         self._answer = Splicer(prefix.answer)
         self.retold = False
+        self.doubted = False
         self.unusable = False
 
     def feed(self, deltas: list[Delta]) -> list[Delta]:
@@ -148,7 +161,8 @@ class Joint:
     def _judge(self) -> None:
         seams = (self._reasoning.seam, self._answer.seam)
         self.retold = Seam.RETELLS in seams
-        self.unusable = self.unusable or Seam.DOUBLES in seams
+        self.doubted = Seam.DEPARTS in seams
+        self.unusable = self.unusable or Seam.DOUBLES in seams or self.doubted
 
     def end(self) -> list[Delta]:
         """The reply is over; what was held back goes out."""
@@ -190,6 +204,13 @@ def _starts(prefix: str, first: str) -> list[int]:
         and (start == 0 or not (prefix[start - 1].isalnum() and first.isalnum()))
         and prefix.find(prefix[start:]) == start
     ]
+
+
+def _begins_anew(reply: str, prefix: str) -> bool:
+    """Does the reply begin a sentence where a word or a mark has no space behind it yet? In code
+    names are written so."""
+    joins = prefix[-1].islower() or prefix[-1] in MARKS
+    return joins and reply[:1].isupper() and prefix.count(FENCE) % 2 == 0
 
 
 def _common(one: str, other: str) -> int:

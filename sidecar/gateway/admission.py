@@ -51,7 +51,8 @@ class Admission:
     """The door. `most_streams` bounds what runs or waits at once, in requests; `most_bytes` what
     their prompts take. `shed` counts those that were turned away for want of room.
 
-    `weights`: each caller's share of a queue, 1 for those not in it; may be replaced at any time.
+    `closed`: nobody comes in any more; `over`: whoever is still inside is ended. `weights`: each
+    caller's share of a queue, 1 for those not in it; may be replaced at any time.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Admission:
         self.total = 0
         self.shed = 0
         self.closed = False
+        self.over = False
         self._emptied = Pulse()
 
     async def wait_empty(self, at_most_s: float) -> None:
@@ -252,9 +254,12 @@ def _has_come(turn: asyncio.Future[None]) -> bool:
 
 def _too_late(turn: asyncio.Future[None]) -> None:
     if not turn.done():
-        turn.set_exception(
-            RequestFailed(
-                Reason.DEADLINE_EXCEEDED,
-                "the deadline passed in the queue; allow a longer one or send less",
-            )
-        )
+        turn.set_exception(passed_in_queue())
+
+
+def passed_in_queue() -> RequestFailed:
+    """The error for a deadline that passed in a wait whose end nobody could foresee."""
+    return RequestFailed(
+        Reason.DEADLINE_EXCEEDED,
+        "the deadline passed in the queue; allow a longer one or send less",
+    )

@@ -173,6 +173,7 @@ class _Flight:
         """Everything the caller gets of this attempt, in order. Raises what went wrong."""
         lease = self._lease
         self._watchdog = watchdog
+        self._parts.traffic.asks(lease.line.target.name, watchdog)
         call = await self._call()
         self._settle.called(call.url)
         reply = self._reply = await lease.line.upstream.open(call, self.phases.connect_s)
@@ -195,7 +196,7 @@ class _Flight:
                         yield self._session.announce(self._plan)
                     if self._session.note(delta):
                         yield delta
-                watchdog.enter(self._stage(deltas[-1], decoder))
+                watchdog.enter(self._stage(deltas, decoder))
                 if self._pace is not None:
                     self._listen(self._pace, decoder)
             elif decoder.report.finish_reason is not None:
@@ -248,12 +249,13 @@ class _Flight:
         owed.extend(delta for delta in deltas if self._session.note(delta))
         return owed
 
-    def _stage(self, delta: Delta, decoder: Decoder) -> Stage:
-        if decoder.report.finish_reason is not None:
-            return Stage.TAIL
-        stage = Stage.REASONING if isinstance(delta, Reasoning) else Stage.ANSWER
-        self._settle.phase(stage)
-        return stage
+    def _stage(self, deltas: list[Delta], decoder: Decoder) -> Stage:
+        """What comes after these. A stream that came in one read has had its phases too."""
+        stage = Stage.ANSWER
+        for delta in deltas:
+            stage = Stage.REASONING if isinstance(delta, Reasoning) else Stage.ANSWER
+            self._settle.phase(stage)
+        return Stage.TAIL if decoder.report.finish_reason is not None else stage
 
     def _joined(self, deltas: list[Delta], *, over: bool) -> list[Delta]:
         """Take `deltas` over the seam of a resumed attempt."""
@@ -340,6 +342,8 @@ class _Flight:
 
     def hang_up(self) -> None:
         """Give the connection back, or close it at once if the provider was still talking."""
+        if self._watchdog is not None:
+            self._parts.traffic.heard(self._lease.line.target.name, self._watchdog)
         if self._reply is not None:
             self._reply.abort()
 
@@ -347,8 +351,9 @@ class _Flight:
         self._settle.completed()
 
     def failed(self, failure: Failure) -> None:
-        if failure.cause is Cause.PREFIX_REFUSED and self._joint is not None:
-            self._parts.abilities.refused_prefix(self._lease.line.target, self._joint.prefix)
+        joint = self._joint
+        if failure.cause is Cause.PREFIX_REFUSED and joint is not None and not joint.doubted:
+            self._parts.abilities.refused_prefix(self._lease.line.target, joint.prefix)
         self._settle.failed(failure)
         self._session.failed(self._plan, failure, self._parts.clock.now())
 

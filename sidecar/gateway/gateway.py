@@ -76,11 +76,18 @@ class Gateway:
             self._close(trace, session, CODES[error.reason], error.reason.value)
             raise
         except BaseException:
-            # A deadline may pass while the caller's own write blocks; then it ends us from outside.
-            late = self.parts.clock.now() >= request.deadline - TIMER_S
-            code = CODES[Reason.DEADLINE_EXCEEDED] if late else "CANCELLED"
-            self._close(trace, session, code, Reason.DEADLINE_EXCEEDED.value if late else "")
+            reason = self._ended_by(request)
+            told = (CODES[reason], reason.value) if reason is not None else ("CANCELLED", "")
+            self._close(trace, session, *told)
             raise
+
+    def _ended_by(self, request: Request) -> Reason | None:
+        """What ended a request from outside; None: its caller went away."""
+        if self.admission.over:
+            return Reason.DRAINING
+        # A deadline may pass while the caller's own write blocks.
+        late = self.parts.clock.now() >= request.deadline - TIMER_S
+        return Reason.DEADLINE_EXCEEDED if late else None
 
     def _take_over(self, session: Session, past: Sequence[Event]) -> None:
         tokens = input_bytes(session.request.completion) // takeover.TOKEN_CHARS

@@ -13,6 +13,7 @@ import msgspec
 
 from sidecar.core.clock import Clock
 from sidecar.failover.session import Session
+from sidecar.gateway.admission import passed_in_queue
 from sidecar.gateway.fleet import Fleet
 from sidecar.gateway.line import Line, World
 from sidecar.gateway.pulse import Pulse
@@ -115,6 +116,9 @@ class Leases:
                 return lease
         while True:
             now = self._clock.now()
+            if now >= session.request.deadline:
+                # It could not be foreseen, or it had been refused before.
+                raise passed_in_queue()
             search = Search(session, world, want, self._ring, self._store, now)
             choice = search.choice()
             if choice is None or search.in_vain(choice):
@@ -190,10 +194,10 @@ class Leases:
             raise too_large(refused.bucket)
         now = self._clock.now()
         left_s = search.session.request.deadline - now
-        if refused.ready_at - now > left_s and (not refused.guess or left_s <= 0):
+        if refused.ready_at - now > left_s and not refused.guess:
             raise search.refusal_by_store(refused)
         ask_s = min(max(refused.ask_at - now, SHORTEST_LOOK_S), LOOK_AGAIN_S)
-        await self._changed.wait(min(ask_s, left_s) if refused.guess else ask_s)
+        await self._changed.wait(min(ask_s, max(left_s, 0.0)) if refused.guess else ask_s)
 
 
 NOTHING_USED = Cost(requests=0)

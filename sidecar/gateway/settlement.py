@@ -53,6 +53,7 @@ class Settlement:
         "_stage",
         "_told",
         "_trace",
+        "_upstream",
     )
 
     def __init__(
@@ -73,6 +74,7 @@ class Settlement:
         self._answered = False
         self._dropped: tuple[str, ...] = ()
         self._told = Told()
+        self._upstream = ""
         self._settled = False
         self._finish: Finish | None = None
         self._decoder: Decoder | None = None
@@ -208,6 +210,7 @@ class Settlement:
         else:
             lease.line.breaker.excluded(lease.generation, now)
         self._parts.fleet.breaker(lease.line, now)
+        self._upstream = failure.upstream
         self._close(self._session.outcome_of(self._plan), failure.cause.value, now)
 
     def abandoned(self, outcome: Outcome) -> None:
@@ -239,7 +242,7 @@ class Settlement:
             self._session.completed(self._plan, self._finish, quote.price or UNPRICED)
         self._session.ended(self._summary(outcome, reason, usage, money, now))
         self._parts.ledger.record(self._entry(outcome, reason, usage, money, quote.tier, now))
-        self._trace.told(self._dropped, self._told.trace, self._provider_cost())
+        self._trace.told(self._dropped, self._told.trace, self._provider_cost(), self._behind())
         self._trace.finish(
             outcome=outcome,
             reason=reason,
@@ -331,6 +334,11 @@ class Settlement:
         before the first token, and is all there is with some."""
         told = self._decoder.report.cost_nano_usd if self._decoder is not None else None
         return self._told.cost_nano_usd if told is None else told
+
+    def _behind(self) -> str:
+        """Who stands behind an aggregator: what the stream said, or else its error."""
+        told = self._decoder.report.upstream if self._decoder is not None else ""
+        return told or self._upstream
 
     @property
     def _about(self) -> str:

@@ -6,6 +6,8 @@ from collections import Counter
 
 import msgspec
 
+from sidecar.gateway.watchdog import Waits, Watchdog
+
 
 class KeyUse(msgspec.Struct):
     """Of one key: attempts in flight, wall time of the last one (0: never), its last failure."""
@@ -21,10 +23,26 @@ class Traffic:
     def __init__(self) -> None:
         self.targets: Counter[str] = Counter()
         self._keys: dict[tuple[str, str], KeyUse] = {}
+        self._watched: dict[str, set[Watchdog]] = {}
 
     def key(self, provider: str, alias: str) -> KeyUse:
         """The use of a key; an empty one if it was never used."""
         return self._keys.get((provider, alias)) or KeyUse()
+
+    def waits(self, target: str) -> list[Waits]:
+        """What the attempts wait for that are in the air on a target."""
+        return [watchdog.waits for watchdog in self._watched.get(target, ())]
+
+    def asks(self, target: str, watchdog: Watchdog) -> None:
+        """An attempt is about to ask its provider; `watchdog` holds its clocks."""
+        self._watched.setdefault(target, set()).add(watchdog)
+
+    def heard(self, target: str, watchdog: Watchdog) -> None:
+        """It waits for nothing more."""
+        watched = self._watched[target]
+        watched.discard(watchdog)
+        if not watched:
+            del self._watched[target]
 
     def began(self, target: str, provider: str, alias: str, wall_ns: int) -> None:
         self.targets[target] += 1

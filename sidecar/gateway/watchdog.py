@@ -11,6 +11,8 @@ import enum
 import math
 from types import TracebackType
 
+import msgspec
+
 from sidecar.core.failure import Cause, Failure
 from sidecar.core.target import Phases
 
@@ -37,6 +39,15 @@ class TimeUp(Exception):
 
 class DeadlinePassed(Exception):
     """The caller's own deadline came first."""
+
+
+class Waits(msgspec.Struct, frozen=True):
+    """What an attempt waits for, since when, and when it is given up if nothing comes (infinity:
+    never). Loop seconds."""
+
+    stage: Stage
+    since: float
+    until: float
 
 
 class Watchdog:
@@ -87,6 +98,14 @@ class Watchdog:
         self._stage = stage
         if now + self._limits[stage] < self._armed_for:
             self._arm()
+
+    @property
+    def waits(self) -> Waits:
+        """What the attempt waits for."""
+        until = min(self._since + self._limits[self._stage], self._end)
+        if self._stage is Stage.PAUSED and not self._end_is_deadline:
+            until = math.inf
+        return Waits(self._stage, self._since, until)
 
     def silence(self) -> tuple[float, float]:
         """How long the present stage has lasted, and how long it may, in seconds."""

@@ -367,7 +367,8 @@ def _wait(status: int, headers: Mapping[str, str], facts: ErrorFacts, wall_ns: i
 def _failure(cause: Cause, status: int, facts: ErrorFacts, wait: float | None, key: str) -> Failure:
     message = safe(facts.message, key) or f"status {status} without a readable body"
     code = safe(facts.codes[0], key) if facts.codes else ""
-    return Failure(cause, message, status, code[:80], wait, facts.limit)
+    upstream = safe(facts.upstream, key)[:80]
+    return Failure(cause, message, status, code[:80], wait, facts.limit, upstream)
 
 
 def _value(text: bytes) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import msgspec
@@ -16,6 +16,7 @@ from sidecar.gateway.gateway import Gateway
 from sidecar.gateway.journal import Journals
 from sidecar.gateway.line import Line
 from sidecar.gateway.quota import buckets_of
+from sidecar.gateway.watchdog import Stage, Waits
 from sidecar.keys.ring import Key, Standing
 from sidecar.limits.bucket import Bucket, Dimension
 from sidecar.limits.store import BucketState
@@ -59,6 +60,16 @@ STATES = {
 }
 
 
+STAGES = {
+    Stage.HEADERS: status_pb2.ATTEMPT_STAGE_HEADERS,
+    Stage.FIRST: status_pb2.ATTEMPT_STAGE_FIRST_TOKEN,
+    Stage.REASONING: status_pb2.ATTEMPT_STAGE_REASONING,
+    Stage.ANSWER: status_pb2.ATTEMPT_STAGE_ANSWER,
+    Stage.TAIL: status_pb2.ATTEMPT_STAGE_END,
+    Stage.PAUSED: status_pb2.ATTEMPT_STAGE_CALLER,
+}
+
+
 class ConfigState(msgspec.Struct, frozen=True):
     """The configuration in force; `errors` are (path, message) of the last one refused."""
 
@@ -94,7 +105,7 @@ class Daemon(Protocol):
         """Every target known by name, each once."""
 
 
-class Waits(msgspec.Struct, frozen=True):
+class Queued(msgspec.Struct, frozen=True):
     """Who waits for what: by target and by route what stands in the way, by bucket how many wait,
     by route the queue."""
 
@@ -139,7 +150,7 @@ class StatusPage:
         page.started.CopyFrom(timestamp(daemon.started_ns))
         return page
 
-    def _waits(self, lines: list[Line], states: Mapping[str, BucketState], now: float) -> Waits:
+    def _waits(self, lines: list[Line], states: Mapping[str, BucketState], now: float) -> Queued:
         """Who waits for what. Those in a queue wait for whatever its head waits for."""
         ring, queues = self._gateway.parts.ring, self._gateway.admission.queues()
         targets = {line.target.name: soonest_of(line, ring, states, now) for line in lines}
@@ -154,7 +165,7 @@ class StatusPage:
         buckets: Counter[str] = Counter()
         for name, queue in queues.items():
             buckets[routes[name].bucket] += queue.waiting
-        return Waits(targets, routes, buckets, queues)
+        return Queued(targets, routes, buckets, queues)
 
     def _target(self, line: Line, soonest: Soonest) -> status_pb2.TargetStatus:
         target = line.target
@@ -164,6 +175,7 @@ class StatusPage:
             model=target.model,
             routes=[r.name for r in routes if target in r.targets],
             in_flight=self._gateway.parts.traffic.targets[target.name],
+            awaited=_awaited(self._gateway.parts.traffic.waits(target.name), self._clock),
         )
         if soonest.reason:
             status.not_now.CopyFrom(not_now(soonest.reason, soonest.ready_at, self._clock))
@@ -247,7 +259,7 @@ class StatusPage:
             status.not_now.CopyFrom(not_now("BREAKER_OPEN", breaker.ready_at(now), self._clock))
         return status
 
-    def _queue(self, route: str, waits: Waits) -> status_pb2.QueueStatus:
+    def _queue(self, route: str, waits: Queued) -> status_pb2.QueueStatus:
         """`capacity` is for those behind the head, which is in nobody's way."""
         now, queue = self._clock.now(), waits.queues.get(route, EMPTY)
         status = status_pb2.QueueStatus(
@@ -276,6 +288,22 @@ class StatusPage:
             shed=admission.shed + self._journals.shed,
             kept_bytes=self._journals.kept_bytes,
         )
+
+
+def _awaited(waits: list[Waits], clock: Clock) -> Iterator[status_pb2.Awaited]:
+    """Those that wait for the same are one."""
+    for stage, told in STAGES.items():
+        mine = [wait for wait in waits if wait.stage is stage]
+        if not mine:
+            continue
+        found = status_pb2.Awaited(stage=told, attempts=len(mine))
+        since, until = min(wait.since for wait in mine), min(wait.until for wait in mine)
+        found.since.CopyFrom(wall(since, clock))
+        if math.isfinite(until):
+            # By the first, so that the time between them is right to the nanosecond.
+            lasts_ns = round((until - since) * 1e9)
+            found.until.CopyFrom(timestamp(found.since.ToNanoseconds() + lasts_ns))
+        yield found
 
 
 def _full(bucket: Bucket, now: float) -> BucketState:

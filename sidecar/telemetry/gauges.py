@@ -36,6 +36,14 @@ class KeyState(msgspec.Struct, frozen=True):
     model: str = ""
 
 
+class BreakerState(msgspec.Struct, frozen=True):
+    """The state the breaker of one target is in ("closed", "open", "half_open")."""
+
+    provider: str
+    model: str
+    state: str
+
+
 class RetriesLeft(msgspec.Struct, frozen=True):
     """How often one target may be asked again now."""
 
@@ -50,6 +58,7 @@ class Gauges(msgspec.Struct, frozen=True):
     queues: tuple[QueueSize, ...] = ()
     buckets: tuple[BucketLevel, ...] = ()
     keys: tuple[KeyState, ...] = ()
+    breakers: tuple[BreakerState, ...] = ()
     retries: tuple[RetriesLeft, ...] = ()
     streams_active: int = 0
     store_mode: str = ""
@@ -67,6 +76,8 @@ def _readings(gauges: Gauges) -> Iterator[tuple[tuple[str, str, str], list[Point
     levels = [Point(_bucket(row), row.available) for row in gauges.buckets]
     yield semconv.GAUGE_BUCKET_AVAILABLE, levels
     yield semconv.GAUGE_RETRIES_LEFT, [Point(_target(row), row.left) for row in gauges.retries]
+    states = [Point(_breaker(row), 1) for row in gauges.breakers]
+    yield semconv.GAUGE_BREAKER_STATE, states
     yield semconv.GAUGE_KEY_STATE, [Point(_key(row), 1) for row in gauges.keys]
     yield semconv.GAUGE_STREAM_ACTIVE, [Point((), gauges.streams_active)]
     mode = ((semconv.STORE_MODE, gauges.store_mode),)
@@ -78,8 +89,12 @@ def _bucket(row: BucketLevel) -> Attributes:
     return ((semconv.BUCKET, row.bucket), *unit)
 
 
-def _target(row: RetriesLeft) -> Attributes:
+def _target(row: RetriesLeft | BreakerState) -> Attributes:
     return ((semconv.PROVIDER, row.provider), (semconv.GEN_AI_REQUEST_MODEL, row.model))
+
+
+def _breaker(row: BreakerState) -> Attributes:
+    return (*_target(row), (semconv.BREAKER_STATE, row.state))
 
 
 def _key(row: KeyState) -> Attributes:

@@ -210,6 +210,7 @@ class Recorder:
         counters["cost_input"] += request.cost.input_nano_usd
         counters["cost_reasoning"] += request.cost.reasoning_nano_usd
         counters["cost_answer"] += request.cost.answer_nano_usd
+        counters["cost_unknown"] += request.cost.unknown
 
     def _attempt(self, attempt: AttemptTrace, before: AttemptTrace | None) -> None:
         outcome = attempt.outcome.value if attempt.outcome else ""

@@ -88,6 +88,7 @@ class AttemptTrace(msgspec.Struct, kw_only=True, eq=False):
     dropped_options: tuple[str, ...] = ()
     provider_trace: str = ""
     provider_cost_nano_usd: int | None = None
+    provider_upstream: str = ""
 
     @property
     def traceparent(self) -> str:
@@ -119,11 +120,15 @@ class AttemptTrace(msgspec.Struct, kw_only=True, eq=False):
         self.status = status
         self.responded_ns = now_ns
 
-    def told(self, dropped: tuple[str, ...], trace: str, cost_nano_usd: int | None) -> None:
-        """What was not sent as asked; the provider's own id of the call, and its own figure."""
+    def told(
+        self, dropped: tuple[str, ...], trace: str, cost_nano_usd: int | None, upstream: str
+    ) -> None:
+        """What was not sent as asked; the provider's own id of the call, its own figure, and who
+        stands behind it, where it is an aggregator that tells."""
         self.dropped_options = dropped
         self.provider_trace = trace
         self.provider_cost_nano_usd = cost_nano_usd
+        self.provider_upstream = upstream
 
     def phase(self, name: str, now_ns: int) -> None:
         """The stream has come to phase `name` ("reasoning", "answer"); once per change."""

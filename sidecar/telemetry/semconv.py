@@ -97,6 +97,7 @@ ATTEMPT_REASON: Final = "headway.attempt.reason"
 ATTEMPT_TIME_TO_RESPONSE: Final = "headway.attempt.time_to_response"
 ATTEMPT_DROPPED_OPTIONS: Final = "headway.attempt.dropped_options"
 PROVIDER_TRACE: Final = "headway.provider.trace"
+PROVIDER_UPSTREAM: Final = "headway.provider.upstream"
 PROVIDER_COST_NANO_USD: Final = "headway.provider.cost.nano_usd"
 KEY_ALIAS: Final = "headway.key.alias"
 KEY_ACCOUNT: Final = "headway.key.account"
@@ -117,6 +118,7 @@ BACKOFF_REASON: Final = "headway.backoff.reason"
 PHASE_NAME: Final = "headway.phase.name"
 PHASE_TOKENS: Final = "headway.phase.tokens"
 TIME_TO_FIRST_ANSWER: Final = "headway.time_to_first_answer"
+BREAKER_STATE: Final = "headway.breaker.state"
 STORE_MODE: Final = "headway.store.mode"
 TELEMETRY_SIGNAL: Final = "headway.telemetry.signal"
 DROP_REASON: Final = "headway.telemetry.drop_reason"
@@ -234,7 +236,7 @@ USAGE: Final = Family(
     histograms=(("input_each", TOKENS), ("output_each", TOKENS)),
     counters=(
         *("input", "output", "cache_read", "cache_write", "reasoning"),
-        *("cost_input", "cost_reasoning", "cost_answer"),
+        *("cost_input", "cost_reasoning", "cost_answer", "cost_unknown"),
     ),
 )
 RPC: Final = Family(
@@ -350,8 +352,7 @@ OWN: Final = (
     Instrument("headway.attempt.duration", "s", "Duration of one attempt.", "attempt", "duration"),
     Instrument(
         "headway.time_to_first_answer",
-        *("s", "Time from the request to the first piece of the answer."),
-        *("operation", "first_answer"),
+        *("s", "From the request to the first of its answer.", "operation", "first_answer"),
     ),
     Instrument(
         "headway.failover.count",
@@ -364,16 +365,18 @@ OWN: Final = (
     _cost("input"),
     _cost("reasoning"),
     _cost("answer"),
+    Instrument(
+        "headway.cost.unknown",
+        *("{request}", "Requests without a known price.", "usage", "cost_unknown", Kind.COUNTER),
+        without=_NO_MODALITY,
+    ),
 )
 
 GAUGE_QUEUE_SIZE: Final = ("headway.queue.size", "{request}", "Requests waiting for a lease.")
 GAUGE_BUCKET_AVAILABLE: Final = ("headway.bucket.available", "{token}", "What a bucket holds now.")
-GAUGE_RETRIES_LEFT: Final = (
-    "headway.retry.available",
-    "{retry}",
-    "How often a target may be asked again now, by its share of traffic.",
-)
+GAUGE_RETRIES_LEFT: Final = ("headway.retry.available", "{retry}", "Retries a target has left.")
 GAUGE_KEY_STATE: Final = ("headway.key.state", "1", "1 for the state a key is in.")
+GAUGE_BREAKER_STATE: Final = ("headway.breaker.state", "1", "1 for the state a breaker is in.")
 GAUGE_STREAM_ACTIVE: Final = ("headway.stream.active", "{stream}", "Streams being served now.")
 GAUGE_STORE_MODE: Final = ("headway.store.mode", "1", "1 for the mode the limit store is in.")
 

@@ -317,6 +317,7 @@ def _attempt_figures(attempt: AttemptTrace) -> tuple[Pair, ...]:
         (semconv.ATTEMPT_TIME_TO_RESPONSE, waited / 1e9 if attempt.responded_ns else None),
         *_cost_attributes(attempt.cost),
         (semconv.PROVIDER_TRACE, attempt.provider_trace or None),
+        (semconv.PROVIDER_UPSTREAM, attempt.provider_upstream or None),
         (semconv.PROVIDER_COST_NANO_USD, attempt.provider_cost_nano_usd),
     )
 

@@ -25,12 +25,14 @@ class Incoming(msgspec.Struct, frozen=True):
 class OnPrefix(enum.Enum):
     """What a model makes of the text so far that a request ends with.
 
-    ECHO: repeats it, then goes on. RESTART: writes its answer anew. REFUSE: 400.
+    ECHO: repeats it, then goes on. RESTART: writes its answer anew. DEPART: the same in other
+    words, and with a capital, as texts begin. REFUSE: 400.
     """
 
     CONTINUE = "continue"
     ECHO = "echo"
     RESTART = "restart"
+    DEPART = "depart"
     REFUSE = "refuse"
 
 
@@ -178,6 +180,8 @@ def _untagged(prefix: Prefix | None) -> tuple[bool, Prefix | None]:
 def _after_prefix(prefix: Prefix | None, way: OnPrefix, whole: Writing) -> Writing:
     if prefix is None or way in (OnPrefix.RESTART, OnPrefix.REFUSE):
         return whole
+    if way is OnPrefix.DEPART:
+        return _other_words(whole)
     reasoning = "" if prefix.answer else rest_after(whole.reasoning, prefix.reasoning)
     answer = rest_after(whole.answer, prefix.answer) if prefix.answer else whole.answer
     if way is OnPrefix.CONTINUE:
@@ -186,6 +190,12 @@ def _after_prefix(prefix: Prefix | None, way: OnPrefix, whole: Writing) -> Writi
     if prefix.answer:
         return Writing("", prefix.answer + answer)
     return Writing(prefix.reasoning + reasoning, answer)
+
+
+def _other_words(whole: Writing) -> Writing:
+    """An answer as long as that, which shares no beginning with it."""
+    words = whole.answer.split()[::-1]
+    return Writing("", " ".join(words).capitalize())
 
 
 def _until_stop(text: str, stops: tuple[str, ...]) -> tuple[str, bool]:

@@ -37,6 +37,16 @@ def test_what_has_to_wait_says_until_when_and_why() -> None:
     assert "RATE_LIMITED, for 2.5 s more" in line
 
 
+def test_what_attempts_wait_for_stands_beside_their_target() -> None:
+    awaited = status_pb2.Awaited(
+        stage=status_pb2.ATTEMPT_STAGE_FIRST_TOKEN, attempts=2, since=Timestamp(seconds=997)
+    )
+    target = status_pb2.TargetStatus(provider="p", model="m", in_flight=2, awaited=[awaited])
+
+    (line,) = [line for line in page(state(targets=[target])) if "p/m" in line]
+    assert "first token x2 for 3" in line
+
+
 def test_what_waits_for_somebody_says_so() -> None:
     key = status_pb2.KeyStatus(provider="p", account="a", alias="k", not_now=not_now(None))
 

@@ -13,6 +13,7 @@ from sidecar.core.request import Prefix
 from sidecar.failover.splice import ANCHOR, LOOK_AHEAD, RETOLD_AFTER, Joint, Seam, Splicer
 
 PREFIX = "The quick brown fox jumps over the lazy dog and runs away"
+SENTENCE = PREFIX + ". "
 ABC = st.text("ab", min_size=1, max_size=90)
 
 
@@ -55,6 +56,35 @@ def test_in_the_middle_of_a_sentence_nobody_begins_as_the_text_began() -> None:
     assert fed(PREFIX, list(reply)) == (reply, Seam.RETELLS)
 
 
+@pytest.mark.parametrize("end", ["", ".", ":", "?"])
+def test_a_sentence_that_begins_where_no_space_is_yet_is_another_text(end: str) -> None:
+    reply = "Here is a new one."
+    assert fed(PREFIX + end, list(reply)) == (reply, Seam.DEPARTS)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "reply"),
+    [
+        (PREFIX + " to", " Paris."),
+        (PREFIX + ". ", "Then it sleeps."),
+        (PREFIX + " 東", "京"),
+        ("```js\nlet the = get", "Element()"),
+        ("```cs\nfoxes = System.", "Collections"),
+        (PREFIX, "ingly fast"),
+        (PREFIX + ".", " Then it sleeps."),
+        (PREFIX + " from N", "ATO"),
+    ],
+)
+def test_a_capital_that_a_continuation_may_have_is_no_such_sign(prefix: str, reply: str) -> None:
+    assert fed(prefix, list(reply)) == (reply, Seam.CONTINUES)
+
+
+def test_another_text_is_unusable_and_proves_nothing_against_its_target() -> None:
+    joint = Joint(Prefix(answer=PREFIX))
+    assert joint.feed([Answer("Here is")]) == []
+    assert (joint.unusable, joint.doubted) == (True, True)
+
+
 def test_an_echo_of_the_last_words_is_trimmed() -> None:
     assert fed(PREFIX, list("and runs away quickly.")) == (" quickly.", Seam.ECHOES)
 
@@ -77,8 +107,8 @@ def test_fewer_than_eight_characters_are_no_echo() -> None:
 
 
 def test_a_retelling_behind_words_of_its_own_is_found() -> None:
-    reply = "Sure, here it is: " + PREFIX + " quickly."
-    assert fed(PREFIX, [reply])[1] is Seam.DOUBLES
+    reply = "Sure, here it is: " + SENTENCE + "Quickly."
+    assert fed(SENTENCE, [reply])[1] is Seam.DOUBLES
 
 
 def test_the_opening_may_come_up_again_in_a_long_reply() -> None:
@@ -166,7 +196,7 @@ def test_a_reply_that_goes_straight_to_the_answer_is_a_continuation() -> None:
 
 
 def test_reasoning_still_held_back_goes_out_before_the_answer() -> None:
-    out, _ = joined(Prefix(reasoning=PREFIX), [Reasoning("The"), Answer("Yes")])
+    out, _ = joined(Prefix(reasoning=SENTENCE), [Reasoning("The"), Answer("Yes")])
     assert out == [Reasoning("The"), Answer("Yes")]
 
 
@@ -198,9 +228,9 @@ def test_thinking_again_after_the_answer_had_begun_is_unusable() -> None:
 
 
 def test_a_retelling_that_was_given_out_in_part_is_unusable() -> None:
-    joint = Joint(Prefix(answer=PREFIX))
+    joint = Joint(Prefix(answer=SENTENCE))
     assert joint.feed([Answer("Sure: ")]) == [Answer("Sure: ")]
-    assert joint.feed([Answer(PREFIX)]) == []
+    assert joint.feed([Answer(SENTENCE)]) == []
     assert joint.unusable
 
 
@@ -212,7 +242,7 @@ def test_a_bare_signature_after_the_answer_had_begun_is_no_thinking() -> None:
 
 @pytest.mark.parametrize("delta", [ToolCall(0, "1", "look", "{}"), Refusal("no")])
 def test_what_is_held_back_goes_out_before_anything_of_another_kind(delta: Delta) -> None:
-    out, _ = joined(Prefix(answer=PREFIX), [Answer("The qu"), delta])
+    out, _ = joined(Prefix(answer=SENTENCE), [Answer("The qu"), delta])
     assert out == [Answer("The qu"), delta]
 
 

@@ -4,5 +4,5 @@
 
 Belongs here: the rows (data and a small judge each), the stories that some rows need, the runner,
 the table. Does not: a look inside the daemon. A row is judged by what its caller saw, by the
-provider's log and bill, and by the ledger's file.
+provider's log and bill, by the ledger's file, and by what the daemon exports and tells of itself.
 """

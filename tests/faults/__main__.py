@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.card import Outcome, Verdict
 from tests.faults.report import line, page, total
-from tests.faults.rows import FULL, NOT_YET, PARTLY, ROWS
+from tests.faults.rows import NOT_YET, PARTLY, ROWS
 from tests.faults.run import run_rows
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "failure-card.md"
@@ -20,10 +20,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--only", default="", help="ids of rows, with commas between them")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
-    parser.add_argument("--full", action="store_true", help="rows of full length too")
     chosen = parser.parse_args()
     only = {name for name in chosen.only.split(",") if name}
-    rows = [row for row in ROWS + (FULL if chosen.full else ()) if not only or row.id in only]
+    rows = [row for row in ROWS if not only or row.id in only]
     outcomes = asyncio.run(run_rows(rows, _tell))
     print(total(outcomes.values()))
     if chosen.write:

@@ -14,10 +14,12 @@ from headway import AsyncClient, AsyncStream, Event, HeadwayError
 from headway.v1 import status_pb2
 
 from sidecar.testing import Entry, Key, ProviderConfig, RunningProvider, running_provider
-from tests.faults.card import Call, Row, Seen, Side
+from tests.faults.card import Call, Point, Row, Seen, Side, Span
+from tests.limits.servers import Server
 from tests.support.configs import PRICE
 from tests.support.daemon import Daemon
 from tests.support.machine import EVERY_S, Starvation
+from tests.telemetry.collector import Collector, attributes
 
 # Where the fake provider speaks the dialect of a provider; any other is a plain server.
 BASES = {
@@ -26,6 +28,7 @@ BASES = {
     "mistral": "/mistral/v1",
     "openrouter": "/openrouter/api/v1",
     "groq": "/groq/openai/v1",
+    "xai": "/xai/v1",
     "vllm": "/vllm/v1",
     "gpustack": "/gpustack/v1",
     "anthropic": "/v1",
@@ -60,6 +63,9 @@ class Bed:
         self.notes: dict[str, Any] = {}
         self.calls: list[Call] = []
         self._stack = AsyncExitStack()
+        self._pods = 0
+        self.collector: Collector | None = None
+        self.server: Server | None = None
         self.provider: RunningProvider
         self.daemon: Daemon
         self.client: AsyncClient
@@ -78,8 +84,12 @@ class Bed:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         config = ProviderConfig(keys=_secrets(row), quotas=row.quotas)
         self.provider = await stack.enter_async_context(running_provider(config))
+        config_of_all = {
+            **_config(row, folder, self.provider.base_url),
+            **await self._beside(folder),
+        }
         variables = {_variable(key.alias): secret for secret, key in _secrets(row).items()}
-        self.daemon = Daemon(folder, _config(row, folder, self.provider.base_url), **variables)
+        self.daemon = Daemon(folder, config_of_all, **variables)
         stack.push_async_callback(self.daemon.close)
         await self.daemon.start()
         every_s = EVERY_S if row.exact or row.alone else SELDOM_S
@@ -87,6 +97,20 @@ class Bed:
         self.starved = await stack.enter_async_context(starved)
         self.client = await stack.enter_async_context(self.daemon.client())
         return self
+
+    async def _beside(self, folder: Path) -> dict[str, Any]:
+        """What the row has beside its provider, and how the daemon finds it."""
+        sections: dict[str, Any] = {}
+        if self.row.traced:
+            self.collector = Collector()
+            self._stack.callback(self.collector.close)
+            endpoint = f"http://127.0.0.1:{self.collector.start()}"
+            sections["telemetry"] = {"otlp_endpoint": endpoint}
+        if self.row.shared:
+            self.server = await asyncio.to_thread(Server, folder)
+            self._stack.callback(self.server.stop)
+            sections["store"] = self.server.url
+        return sections
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
@@ -97,6 +121,26 @@ class Bed:
         return self.provider.log
 
     # -- for stories -------------------------------------------------------------------------
+
+    def pod(self, folder: Path, **sections: Any) -> Daemon:
+        """Another daemon with the row's configuration, but for its own socket and ledger."""
+        folder.mkdir()
+        config = {
+            **self.daemon.config,
+            "listen": [f"unix://{folder / 'headway.sock'}"],
+            "ledger": {"path": str(folder / "ledger.db")},
+            **sections,
+        }
+        return Daemon(folder, config, **self.daemon.variables)
+
+    async def another(self) -> Daemon:
+        """Another pod on the row's store, started; it ends with the row."""
+        self._pods += 1
+        pod = self.pod(self.daemon.folder / f"pod{self._pods}")
+        self._stack.push_async_callback(pod.close)
+        await pod.start()
+        self.starved.watch(pod.process.pid)
+        return pod
 
     def stream(self, route: str = "default", **options: Any) -> AsyncStream:
         """A stream that nobody reads yet."""
@@ -183,7 +227,28 @@ class Bed:
             notes=self.notes,
             starved_s=self.starved.waited_s,
             daemon_log=self.daemon.log,
+            spans=_spans(self.collector),
+            points=_points(self.collector),
         )
+
+
+def _spans(collector: Collector | None) -> tuple[Span, ...]:
+    spans = collector.spans if collector is not None else []
+    return tuple(Span(s.name, attributes(s), s.status.code == s.status.STATUS_CODE_ERROR)
+                 for s in spans)  # fmt: skip
+
+
+def _points(collector: Collector | None) -> dict[str, tuple[Point, ...]]:
+    """Of the last export; histograms are left out."""
+    if collector is None or not collector.metrics:
+        return {}
+    return {
+        name: tuple(
+            Point(attributes(point), point.as_double or point.as_int)
+            for point in (*metric.sum.data_points, *metric.gauge.data_points)
+        )
+        for name, metric in collector.named_metrics.items()
+    }
 
 
 def _secrets(row: Row) -> dict[str, Key]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # The published set-up: every healthy answer is the same sixty words.
 SIXTY = written(0, 0, 60)
+# A healthy call after a fault takes no longer than this, seconds.
+ALIVE_S = 10.0
 # So many models are told of in a row's summary.
 MOST_TOLD = 8
 # What a row may want of its calls, beside the reason of an error.
@@ -39,12 +41,14 @@ class Verdict(enum.Enum):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that was looked at: what ought to be, whether it is, and what was seen."""
+    """One thing that was looked at: what ought to be, whether it is, and what was seen. What was
+    measured is told although it holds."""
 
     what: str
     holds: bool
     seen: str = ""
     weight: Weight = Weight.REQUIRED
+    measured: bool = False
 
     def __str__(self) -> str:
         return f"{self.what}: {self.seen}" if self.seen else self.what
@@ -108,11 +112,27 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return f"completed, {self.result.finish_reason.value}"
 
 
+class Span(msgspec.Struct, frozen=True):
+    """A span as it was exported: its name, its attributes, and whether it is marked as an error."""
+
+    name: str
+    about: Mapping[str, Any]
+    error: bool
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One series of a metric that is no histogram: its attributes and its value."""
+
+    about: Mapping[str, Any]
+    value: float
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a judge may look at. `zero` is the loop's time at the begin of the log.
 
-    `starved_s` tells of a span of the loop's time for how long the machine kept provider, caller
-    and daemon from running: no bound of the card covers that.
+    `spans` and `points` are what the row's own collector was sent: every span, and of the last
+    export the points of each metric. `starved_s` tells of a span of the loop's time for how long
+    the machine kept provider, caller and daemon from running: no bound of the card covers that.
     """
 
     row: Row
@@ -125,6 +145,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     notes: dict[str, Any] = {}
     starved_s: Callable[[float, float], float] = lambda begin, end: 0.0
     daemon_log: str = ""
+    spans: tuple[Span, ...] = ()
+    points: Mapping[str, tuple[Point, ...]] = {}
 
     @property
     def call(self) -> Call:
@@ -136,6 +158,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     def named(self, model: str) -> list[Entry]:
         return [entry for entry in self.log if entry.model == model]
+
+    def attempt_spans(self, tag: str) -> list[Span]:
+        """The spans of the attempts on targets whose model ends so."""
+        return [
+            span
+            for span in self.spans
+            if span.name == "headway.attempt"
+            and str(span.about["gen_ai.request.model"]).endswith(tag)
+        ]
 
     def of_call(self, call: Call) -> list[Entry]:
         """The attempts that arrived while `call` ran."""
@@ -168,6 +199,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     `alone`: it measures milliseconds, so nothing else may run beside it. `exact`: it asks for less,
     but how the machine delays it has to be known by the millisecond.
     `wants` is WHOLE, ANYTHING (the judge says what), or the reason of the error that is ideal.
+    `traced`: it has a collector of its own, for spans and metrics. `shared`: its store is a real
+    Redis of its own, so that the row may start another pod.
     `routes` are further routes: which of the sides stand behind each; the default one has all of
     them, unless it is there too.
     """
@@ -184,6 +217,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     lasts_s: float = 4.0
     alone: bool = False
     exact: bool = False
+    traced: bool = False
+    shared: bool = False
     routes: dict[str, tuple[int, ...]] = {}
     route: dict[str, Any] = {}
     options: dict[str, Any] = {}
@@ -192,19 +227,25 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a row. `took_s` is the longest of its calls; `evidence` is everything that was
-    seen, for whoever has nothing but this text."""
+    """What came of a row. `took_s` is the longest of its calls, `figures` what was measured and
+    holds; `evidence` is everything that was seen, for whoever has nothing but this text."""
 
     row: Row
     verdict: Verdict
     seen: str
     broken: tuple[Check, ...]
     took_s: float
+    figures: tuple[Check, ...] = ()
     evidence: str = ""
 
 
 def required(what: str, holds: bool, seen: object = "") -> Check:
     return Check(what, holds, str(seen))
+
+
+def measured(what: str, holds: bool, seen: object) -> Check:
+    """Required too; and the figure stands on the page."""
+    return Check(what, holds, str(seen), measured=True)
 
 
 def advisory(what: str, holds: bool, seen: object = "") -> Check:
@@ -217,7 +258,8 @@ def ideal(what: str, holds: bool, seen: object = "") -> Check:
 
 def checks_of_call(row: Row, call: Call) -> Iterator[Check]:
     """What holds for every call: it ends in time, and never sells a cut answer as a whole one."""
-    yield required(f"ended within {row.within_s:g} s", call.took_s <= row.within_s, _s(call.took_s))
+    within_s = ALIVE_S if call.route == "healthy" else row.within_s
+    yield required(f"ended within {within_s:g} s", call.took_s <= within_s, _s(call.took_s))
     wants = WHOLE if call.route == "healthy" else row.wants
     if wants == ANYTHING:
         return
@@ -245,6 +287,7 @@ def judge(seen: Seen) -> Outcome:
         seen=summary(seen),
         broken=broken,
         took_s=max((call.took_s for call in seen.calls), default=0.0),
+        figures=tuple(dict.fromkeys(c for c in checks if c.holds and c.measured)),
     )
 
 

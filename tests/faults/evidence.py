@@ -28,6 +28,15 @@ def evidence(seen: Seen) -> str:
         ("asked and heard", (_told(call, seen.zero) for call in _in_order(seen.calls))),
         ("the provider's log", map(_attempt, seen.log)),
         ("the ledger", (str(_filled(row)) for row in seen.ledger)),
+        ("the spans", (f"{span.name} {dict(span.about)}" for span in seen.spans)),
+        (
+            "the metrics",
+            (
+                f"{name} {point.value:g} {dict(point.about)}"
+                for name, points in seen.points.items()
+                for point in points
+            ),
+        ),
         ("the row's notes", (f"{name}: {note}" for name, note in seen.notes.items())),
         ("kept from running by the machine", _starved(seen)),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import msgspec
 from headway import HeadwayError
 
 from tests.faults.bed import Bed
-from tests.faults.card import ANYTHING, SIXTY, Check, Row, Seen, Side, ideal, required
+from tests.faults.card import ANYTHING, SIXTY, Call, Check, Row, Seen, Side, ideal, required
 from tests.faults.cuts import every_route, one_row_each
 from tests.faults.published import BACKUP
 
@@ -15,10 +16,15 @@ from tests.faults.published import BACKUP
 NEVER_SHOWN = ("never-show-this", "boom", "overloaded", "died", "stopped", "quota", "error")
 
 
-def retried(seen: Seen) -> Iterator[Check]:
+def both_retried(seen: Seen) -> Iterator[Check]:
     """Both calls survived, in the middle of the stream and before its first token."""
+    yield from retried(seen, seen.calls)
+
+
+def retried(seen: Seen, calls: Sequence[Call]) -> Iterator[Check]:
+    """Each of `calls` was saved by a second attempt."""
     yield from unseen(seen)
-    for call in seen.calls:
+    for call in calls:
         tried = seen.of_call(call)
         yield required(f"{call.route}: another attempt followed", len(tried) == 2, len(tried))
 
@@ -45,8 +51,29 @@ def first_reason(seen: Seen, wanted: str) -> Iterator[Check]:
 
 
 def h11(seen: Seen) -> Iterator[Check]:
-    yield from retried(seen)
+    *survived, saved = seen.calls
+    yield from retried(seen, survived)
     yield from first_reason(seen, "PROVIDER_OVERLOADED")
+    yield required("always: the fallback answers", [a.provider for a in saved.attempts[-1:]]
+                   == [BACKUP.provider], saved.ending)  # fmt: skip
+    about = "gen_ai.request.model"
+    breakers = {point.about[about].partition("#")[2]: point.about["headway.breaker.state"]
+                for point in seen.points.get("headway.breaker.state", ())
+                if point.about["headway.provider"] == "anthropic"}  # fmt: skip
+    wanted = {"late": "closed", "early": "closed", "always": "open"}
+    found = {tag: state for tag, state in breakers.items() if tag in wanted}
+    yield required("the metric: the breaker heard of it", found == wanted, breakers)
+    keys = {point.about["headway.key.state"]
+            for point in seen.points.get("headway.key.state", ())}  # fmt: skip
+    yield required("the metric: and no key did", keys == {"ready"}, keys)
+
+
+def h15(seen: Seen) -> Iterator[Check]:
+    yield from retried(seen, seen.calls)
+    for call in seen.calls:
+        spans = seen.attempt_spans(f"#{call.route}")
+        lost = [span.about.get("headway.provider.upstream") for span in spans if span.error]
+        yield required(f"{call.route}: the upstream's name is in the span", lost == ["Up"], lost)
 
 
 def h14(seen: Seen) -> Iterator[Check]:
@@ -83,7 +110,7 @@ def inside(name: str, form: str, provider: str, fault: str, resume: str = "none"
     """An error of `form` in the middle of a stream, and before its first token; once each."""
     early = Side(provider=provider, model=f"fake-60+ms-5+error-{form}-0@1", resume=resume)
     late = Side(provider=provider, model=f"fake-60+ms-5+error-{form}-20@1", resume=resume)
-    return Row(id=name, fault=fault, sides=(late, early), story=every_route, judge=retried,
+    return Row(id=name, fault=fault, sides=(late, early), story=every_route, judge=both_retried,
                routes={"late": (0,), "early": (1,)}, within_s=15)  # fmt: skip
 
 
@@ -97,13 +124,18 @@ IN_BAND = (
     spent("H10", "responses-nested", "Responses: error with nested fields, then failed"),
     spent("H10-flat", "responses-flat", "Responses: error with flat fields, then failed"),
     Row(id="H11", fault="Anthropic: overloaded_error, then close", judge=h11, story=every_route,
-        sides=inside("", "anthropic", "anthropic", "").sides, routes={"late": (0,), "early": (1,)}),
+        sides=(*inside("", "anthropic", "anthropic", "").sides,
+               Side(provider="anthropic", model="fake-60+ms-5+error-anthropic-0"), BACKUP),
+        routes={"late": (0,), "early": (1,), "always": (2, 3)}, traced=True,
+        sections={"breaker": {"consecutive": 2, "open": "60s", "open_max": "60s"}}),
     inside("H12", "google-bare", "gemini", "Gemini: bare JSON after the last event"),
     inside("H13", "google-data", "gemini", "Gemini: an event with an error"),
     Row(id="H14", fault="Groq: tool_use_failed with 400 inside", judge=h14, story=every_route,
         sides=inside("", "groq", "groq", "").sides, routes={"late": (0,), "early": (1,)},
         wants=ANYTHING),
-    inside("H15", "openrouter", "openrouter", "OpenRouter: error and finish reason error"),
+    msgspec.structs.replace(
+        inside("H15", "openrouter", "openrouter", "OpenRouter: error and finish reason error"),
+        judge=h15, traced=True),
     inside("H16", "gpustack", "gpustack", "GPUStack: an SSE field called error"),
     inside("H17", "ollama", "ollama", "Ollama: a line with an error"),
     inside("H18", "vllm", "vllm", "vLLM: an error, then [DONE]"),

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 from headway import AsyncClient, Event
 from headway.v1 import status_pb2
@@ -16,7 +17,8 @@ from headway.v1 import status_pb2
 from sidecar.ledger import inbox
 from sidecar.testing import Entry, written
 from tests.faults.bed import HANGS_AFTER_S, PATIENCE_S, POLL_S, Bed
-from tests.faults.card import ANYTHING, SIXTY, Check, Row, Seen, Side, required
+from tests.faults.bounds import in_time
+from tests.faults.card import ANYTHING, SIXTY, Check, Row, Seen, Side, measured, required
 from tests.faults.published import complete, rescued
 from tests.faults.slowness import closed
 
@@ -25,6 +27,10 @@ PHASES = ("headers", "reasoning", "answer")
 GRACE_S = 4.0
 # H39: streams that run when the daemon is killed, and calls that were over before.
 RUNNING, OVER, RUNNING_TAG = 50, 5, "#running"
+# ... and when their places are to be back in a common store.
+BACK_S = 15.0
+# H37: another pod that is given a free place waits no longer for its first word.
+AT_ONCE_S = 1.0
 # H40: how long the provider is made to wait, what may have been taken from it, the daemon's growth.
 ASLEEP_S, MOST_AHEAD_BYTES, MOST_GROWTH_BYTES = 3.0, 12 * 2**20, 32 * 2**20
 LONG = written(0, 0, 100_000)
@@ -68,6 +74,20 @@ async def four_hang_ups(bed: Bed) -> None:
     status = await bed.wait_status(lambda status: not any(_busy(status)))
     bed.notes["busy"] = _busy(status)
     bed.notes["benched"] = [key.alias for key in status.keys if key.HasField("not_now")]
+    if bed.row.shared:
+        bed.notes["elsewhere"] = await taken_elsewhere(bed)
+
+
+async def taken_elsewhere(bed: Bed) -> tuple[float, float]:
+    """Another pod takes the place for which was queued: when it asked, and when it was answered."""
+    loop, pod = asyncio.get_running_loop(), await bed.another()
+    async with pod.client() as client:
+        stream, began = client.stream("narrow", "Go on.", timeout_s=HANGS_AFTER_S), loop.time()
+        await anext(stream)
+        answered = loop.time()
+        stream.close()
+    await pod.terminate()
+    return began, answered
 
 
 def told(word: asyncio.Event, event: Event) -> None:
@@ -104,7 +124,8 @@ def h37(seen: Seen) -> Iterator[Check]:
             entry = next(e for e in seen.log if _on(e, call.route))
             yield from closed(seen, entry, at)
     left = sum(1 for entry in seen.log if _on(entry, "narrow"))
-    yield required("the one in the queue asked nobody", left == 1, left)
+    asked = 2 if seen.row.shared else 1
+    yield required("the one in the queue asked nobody", left == asked, left)
     retried = sum(1 for entry in seen.log if _on(entry, "backoff"))
     yield required("the one in its backoff asked no more", retried == 1, retried)
     busy, benched = seen.notes["busy"], seen.notes["benched"]
@@ -113,6 +134,9 @@ def h37(seen: Seen) -> Iterator[Check]:
     rows = [row for row in seen.ledger if row["model"].endswith(("#reasoning", "#answer"))]
     settled = [row["input_tokens"] * row["output_tokens"] for row in rows]
     yield required("tokens are settled", len(rows) == 2 and all(settled), settled)
+    if seen.row.shared:
+        yield in_time("the place is another pod's at once", AT_ONCE_S, seen.starved_s,
+                      *seen.notes["elsewhere"])  # fmt: skip
 
 
 async def drained(bed: Bed) -> None:
@@ -136,10 +160,16 @@ def h38(seen: Seen) -> Iterator[Check]:
     yield required("a long stream is told DRAINING", ends[0] == "DRAINING", ends[0])
     gone = ends[1] in ("DRAINING", "DAEMON_UNREACHABLE")
     yield required("no new calls", gone, ends[1])
-    began, ended = seen.notes["drain"]
-    took_s = ended - began - seen.starved_s(began, ended)
-    yield required("within the grace and a second", took_s <= GRACE_S + 1.0, f"{took_s:.2f} s")
+    yield in_time("within the grace and a second", GRACE_S + 1.0, seen.starved_s,
+                  *seen.notes["drain"])  # fmt: skip
     yield required("every attempt is in the ledger", len(seen.ledger) == 2, len(seen.ledger))
+    ways = {tag: [span.about["headway.attempt.outcome"] for span in seen.attempt_spans(tag)]
+            for tag in ("#short", "#long")}  # fmt: skip
+    wanted = {"#short": ["completed"], "#long": ["abandoned"]}
+    yield required("every attempt has its span", ways == wanted, ways)
+    codes = sorted(str(span.about["rpc.response.status_code"]) for span in seen.spans
+                   if "rpc.response.status_code" in span.about)  # fmt: skip
+    yield required("and so has every call", codes == ["OK", "UNAVAILABLE", "UNAVAILABLE"], codes)
 
 
 async def killed(bed: Bed) -> None:
@@ -149,11 +179,35 @@ async def killed(bed: Bed) -> None:
     tasks = [asyncio.create_task(bed.call("running")) for _ in range(RUNNING)]
     ledger = Path(bed.daemon.config["ledger"]["path"])
     await bed.until(lambda: len(spoken(ledger)) == RUNNING)
-    await bed.daemon.kill()
+    if bed.row.shared:
+        await killed_beside_another(bed)
+    else:
+        await bed.daemon.kill()
     await asyncio.gather(*tasks)
     await bed.daemon.start()
     bed.starved.watch(bed.daemon.process.pid)
     await bed.call("over")
+
+
+async def killed_beside_another(bed: Bed) -> None:
+    """One pod has every place that there is, another one waits for all of them. The first dies."""
+    pod = await bed.another()
+    async with pod.client() as client:
+        streams = [client.stream("running", "Go on.", timeout_s=HANGS_AFTER_S)
+                   for _ in range(RUNNING)]  # fmt: skip
+        begun = [asyncio.create_task(anext(stream)) for stream in streams]
+        await pod.wait_status(client, lambda status: _waiting(status) == RUNNING)
+        bed.notes["before"] = sum(1 for entry in bed.log if entry.model.endswith(RUNNING_TAG))
+        await bed.daemon.kill()
+        bed.notes["killed"] = asyncio.get_running_loop().time()
+        await asyncio.gather(*begun)
+        for stream in streams:
+            stream.close()
+    await pod.terminate()
+
+
+def _waiting(status: status_pb2.DaemonStatus) -> int:
+    return sum(queue.waiting for queue in status.queues)
 
 
 def spoken(ledger: Path) -> set[str]:
@@ -182,6 +236,21 @@ def h39(seen: Seen) -> Iterator[Check]:
     yield required("the others have one each", len(cut) == RUNNING, len(cut))
     estimated = [row for row in cut if row["estimated"] and row["output_tokens"]]
     yield required("marked estimated", len(estimated) == len(cut), len(estimated))
+    if seen.row.shared:
+        yield from places_back(seen)
+
+
+def places_back(seen: Seen) -> Iterator[Check]:
+    """The dead pod's places, as the provider sees who has them."""
+    killed = seen.notes["killed"]
+    times = [seen.zero + entry.received_s for entry in seen.log
+             if entry.model.endswith(RUNNING_TAG)]  # fmt: skip
+    after = [at for at in times if at > killed]
+    before = seen.notes["before"]
+    yield required("nobody else had one before", before == RUNNING, before)
+    yield required("every place is used again", len(after) == RUNNING, len(after))
+    last = max(after, default=killed + HANGS_AFTER_S)
+    yield in_time("the places are back within 15 s", BACK_S, seen.starved_s, killed, last)
 
 
 async def stops_reading(bed: Bed) -> None:
@@ -213,7 +282,7 @@ def h40(seen: Seen) -> Iterator[Check]:
     bounded = len(sent) == 1 and sent[0] <= MOST_AHEAD_BYTES
     yield required("reading upstream stops too", bounded, sent)
     grown = seen.notes["grown"]
-    yield required("memory is bounded", grown <= MOST_GROWTH_BYTES, f"{grown / 2**20:.1f} MiB")
+    yield measured("memory is bounded", grown <= MOST_GROWTH_BYTES, f"{grown / 2**20:.1f} MiB")
     entry = seen.log[0]
     yield required("the provider was made to wait", entry.blocked_s > ASLEEP_S / 2,
                    f"{entry.blocked_s:.1f} s")  # fmt: skip
@@ -244,21 +313,36 @@ def slow_sides() -> tuple[Side, ...]:
     return (*sides, narrow)
 
 
+HANG_UPS = Row(
+    id="H37", fault="the caller hangs up in every phase", judge=h37, story=four_hang_ups,
+    sides=slow_sides(), wants=ANYTHING, lasts_s=4, alone=True,
+    routes={"headers": (0,), "reasoning": (1,), "answer": (2,), "backoff": (3,), "narrow": (4,)},
+)  # fmt: skip
+KILLED = Row(
+    id="H39", fault="kill -9 with 50 streams", judge=h39, story=killed, lasts_s=12, wants=ANYTHING,
+    sides=(Side(provider="primary", model="fake-60+ms-2"),
+           Side(provider="narrow", model="fake-4000+ms-50", limits=({"concurrency": RUNNING},))),
+    routes={"over": (0,), "running": (1,)},
+)  # fmt: skip
+
+
+def in_redis(row: Row, lasts_s: float) -> Row:
+    """The same, with limits and places in a store that another pod shares."""
+    return msgspec.structs.replace(row, id=f"{row.id}-redis", fault=f"{row.fault}; with Redis",
+                                   shared=True, lasts_s=lasts_s)  # fmt: skip
+
+
 LIFECYCLE = (
-    Row(id="H37", fault="the caller hangs up in every phase", judge=h37, story=four_hang_ups,
-        sides=slow_sides(), wants=ANYTHING, lasts_s=4, alone=True,
-        routes={"headers": (0,), "reasoning": (1,), "answer": (2,), "backoff": (3,),
-                "narrow": (4,)}),
+    HANG_UPS,
+    in_redis(HANG_UPS, 6),
     Row(id="H38", fault="SIGTERM in the middle of streams", judge=h38, story=drained, lasts_s=6,
-        alone=True,
+        alone=True, traced=True,
         sides=(Side(provider="primary", model="fake-60"),
                Side(provider="primary", model="fake-4000")),
         routes={"short": (0,), "long": (1,), "late": (0,)}, wants=ANYTHING,
         sections={"server": {"drain_grace": f"{GRACE_S:g}s"}}),
-    Row(id="H39", fault="kill -9 with 50 streams", judge=h39, story=killed, lasts_s=12,
-        sides=(Side(provider="primary", model="fake-60+ms-2"),
-               Side(provider="primary", model="fake-4000+ms-50")),
-        routes={"over": (0,), "running": (1,)}, wants=ANYTHING),
+    KILLED,
+    in_redis(KILLED, 28),
     Row(id="H40", fault="the client stops reading", judge=h40, story=stops_reading, text=LONG,
         lasts_s=12, within_s=60,
         sides=(Side(provider="primary", model="fake-100000+ms-0",

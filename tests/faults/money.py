@@ -21,6 +21,13 @@ def h42(seen: Seen) -> Iterator[Check]:
     yield required("in the ledger too", marked == [1], marked)
     lines = [line for line in seen.daemon_log.splitlines() if "price" in line.lower()]
     yield required("one line in the log", len(lines) == 1, len(lines))
+    counted = [point.value for point in seen.points.get("headway.cost.unknown", ())]
+    yield required("and in the metric", counted == [1], counted)
+    kinds = [point.value for point in seen.points.get("headway.cost", ())]
+    yield required("which adds nothing to the cost", not any(kinds), kinds)
+    told = [(span.about.get("headway.cost.unknown"), span.about.get("headway.cost.nano_usd"))
+            for span in seen.attempt_spans("")]  # fmt: skip
+    yield required("in the span it is unknown, and not 0", told == [(True, None)], told)
 
 
 async def untold(bed: Bed) -> None:
@@ -45,8 +52,9 @@ def h44(seen: Seen) -> Iterator[Check]:
 
 
 async def all_sorts(bed: Bed) -> None:
-    """Failed, resumed, restarted and abandoned attempts."""
-    for route in ("failed", "resumed", "restarted"):
+    """Failed, resumed, restarted and abandoned attempts; and providers that count what was thought
+    outside the output."""
+    for route in ("failed", "resumed", "restarted", *OUTSIDE):
         await bed.call(route)
     stream = bed.stream("abandoned")
 
@@ -77,14 +85,20 @@ def h45(seen: Seen) -> Iterator[Check]:
         if not row["estimated"]:
             right = row["input_nano_usd"] == entry.cost.input_nano_usd
             yield required(f"{name}: input as charged", right, row["input_nano_usd"])
+            cached = (row["cached_input_tokens"], entry.usage.cached_input_tokens)
+            yield required(f"{name}: cached input apart", cached[0] == cached[1], cached)
 
 
 def by_start(rows: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: int(row["started_ns"]))
 
 
+# H45: who counts reasoning beside the output, and not in it.
+OUTSIDE = ("gemini", "xai")
+THINKER = "fake-reasoner-20-20+cached-5"
+
 MONEY = (
-    Row(id="H42", fault="no price for the model", judge=h42,
+    Row(id="H42", fault="no price for the model", judge=h42, traced=True,
         sides=(Side(provider="primary", model="fake-60", priced=False),)),
     Row(id="H43", fault="no usage: not sent, or cut", judge=h43, story=untold, wants=ANYTHING,
         sides=(Side(provider="primary", model="fake-60+no-usage"),
@@ -100,6 +114,8 @@ MONEY = (
                     resume="prefix", reasoning=True),
                Side(provider="primary", model="fake-reasoner-20-20+cut-answer-10@1",
                     reasoning=True),
-               Side(provider="primary", model="fake-400", reasoning=True)),
-        routes={"failed": (0,), "resumed": (1,), "restarted": (2,), "abandoned": (3,)}),
+               Side(provider="primary", model="fake-400", reasoning=True),
+               *(Side(provider=name, model=THINKER, reasoning=True) for name in OUTSIDE)),
+        routes={"failed": (0,), "resumed": (1,), "restarted": (2,), "abandoned": (3,),
+                **{name: (4 + place,) for place, name in enumerate(OUTSIDE)}}),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sidecar.testing import Quota
 from tests.faults.bed import Bed
+from tests.faults.bounds import well_used
 from tests.faults.card import ANYTHING, Check, Row, Seen, Side, required
 
 # The organisation's limit; each of its keys is configured as if it had one of its own.
@@ -54,8 +55,8 @@ def h34(seen: Seen) -> Iterator[Check]:
                    len(served) <= RATE * span_s + max(heap, JITTER),
                    f"{len(served)} in {span_s:g} s at {RATE} a second")  # fmt: skip
     lost_s = seen.starved_s(seen.zero + first + KNOWN_S, seen.zero + first + ASKED_S)
-    used = len(served) / (RATE * max(span_s - lost_s, 1.0))
-    yield required("at least 90 % of it is used", used >= WELL_USED, f"{used:.0%}")
+    yield well_used("at least 90 % of it is used", WELL_USED, len(served), RATE, span_s,
+                    min(lost_s, span_s - 1.0))  # fmt: skip
     failed = [call.ending for call in seen.calls if call.error is not None]
     yield required("no caller sees an error", not failed, failed[:3])
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from headway import Attempt
+
+from sidecar.testing import Entry
 from tests.faults.bed import Bed
 from tests.faults.card import (
     ANYTHING,
@@ -16,6 +19,7 @@ from tests.faults.card import (
     Side,
     advisory,
     ideal,
+    measured,
     one_call_and_alive,
     required,
 )
@@ -36,8 +40,12 @@ def at_most(seen: Seen, place: int, most: int) -> Check:
 
 
 def within(seen: Seen, place: int, window_s: float, most: int) -> Check:
-    """No hammering: so many attempts in the first seconds since the first."""
-    times = [entry.received_s for entry in seen.on(place)]
+    """No hammering: so many attempts on a target in the first seconds since the first."""
+    return no_more(seen.on(place), window_s, most)
+
+
+def no_more(entries: Sequence[Entry], window_s: float, most: int) -> Check:
+    times = [entry.received_s for entry in entries]
     early = sum(1 for time in times if time - times[0] <= window_s)
     return required(f"at most {most} attempts in {window_s:g} s", early <= most, early)
 
@@ -53,8 +61,10 @@ def s01(seen: Seen) -> Iterator[Check]:
 
 
 def s02(seen: Seen) -> Iterator[Check]:
-    yield within(seen, 0, 3.0, 4)
+    # Whoever is asked: the fallback's attempts count too.
+    yield no_more(seen.log, 3.0, 4)
     yield required("at most 6 attempts in all", len(seen.log) <= 6, len(seen.log))
+    yield required("the fallback answers", len(seen.on(1)) == 1, len(seen.on(1)))
 
 
 def s03(seen: Seen) -> Iterator[Check]:
@@ -104,6 +114,18 @@ def s06(seen: Seen) -> Iterator[Check]:
 def s07(seen: Seen) -> Iterator[Check]:
     took = seen.call.took_s
     yield advisory("a first-token limit: within 15 s", took <= 15.0, f"{took:.2f} s")
+    asked = (len(seen.on(0)), len(seen.on(1)))
+    yield advisory("which makes the fallback answer", asked == (1, 1), asked)
+
+
+def s10(seen: Seen) -> Iterator[Check]:
+    """Whatever was shown at any time, taken back later or not, is the beginning of the text."""
+    said, garbled = "", []
+    for _, event in seen.call.stamps:
+        said = "" if isinstance(event, Attempt) else said + (event.answer or "")
+        if not SIXTY.answer.startswith(said):
+            garbled.append(said[-40:])
+    yield required("nothing garbled is ever shown", not garbled, garbled[:1])
 
 
 def s11(seen: Seen) -> Iterator[Check]:
@@ -153,9 +175,19 @@ def s15(seen: Seen) -> Iterator[Check]:
     down = [entry for entry in primary if entry.status == 503]
     back = [entry.received_s for entry in primary if entry.status == 200]
     wait = min(back, default=float("inf")) - healed_at
-    yield required("the primary is back within 30 s", wait <= BACK_WITHIN_S, f"{wait:.1f} s")
-    few = len(down) <= REQUESTS
-    yield advisory("few attempts on the dead primary", few, f"{len(down)} in the outage")
+    yield measured("the primary is back within 30 s", wait <= BACK_WITHIN_S, f"{wait:.1f} s")
+    few = len(down) < OUTAGE_S / EVERY_S
+    yield advisory("fewer attempts on the dead primary than requests", few,
+                   f"{len(down)} in the outage")  # fmt: skip
+    out = [call for call in seen.calls if call.ended < seen.zero + healed_at]
+    others = [
+        call.ending
+        for call in out
+        if call.result is None or call.result.attempts[-1].model != BACKUP.model
+    ]
+    yield required("every request in the outage is the fallback's", not others, others[:3])
+    whole = len(seen.calls) == REQUESTS and len(out) >= OUTAGE_S / EVERY_S - 2
+    yield required("and there were as many as there ought to be", whole, len(out))
 
 
 def s16(seen: Seen) -> Iterator[Check]:
@@ -192,7 +224,7 @@ PUBLISHED = (
     Row(id="S09", fault="20 tokens, 30 s of silence, closed, always", sides=both("stall-20-30"),
         story=one_call_and_alive, within_s=45, lasts_s=35),
     Row(id="S10", fault="event ten is no JSON, always", sides=both("broken-10"),
-        story=one_call_and_alive, within_s=30),
+        judge=s10, story=one_call_and_alive, within_s=30),
     Row(id="S11", fault="no [DONE]", sides=both("no-done"), judge=s11, within_s=8),
     Row(id="S12", fault="400 context_length_exceeded; then with nowhere to go",
         sides=both("refuse-context"), judge=s12, story=with_and_without, routes={"alone": (0,)},

@@ -13,7 +13,11 @@ HEAD = """\
 What a provider can do wrong, and what a caller behind Headway sees. Written by `make card`: each
 row ran against a daemon process of its own and the fake provider, on real sockets, with faults at
 full length. Nothing inside the daemon is looked at: a verdict comes from the caller's events, the
-provider's log and the ledger's file.
+provider's log, the ledger's file, and in some rows the spans and metrics that a collector was sent,
+or the status that anybody may ask for.
+
+Figures are as measured, on whatever machine that was. A bound of time that is missed holds only if
+it does without what the machine kept the processes from running; then that is told beside it.
 
 *pass*: the caller got the ideal outcome and every check held. *partial*: an advisory check failed.
 *safe*: no rescue, but a clean error in time. *fail*: anything else.
@@ -28,6 +32,7 @@ def line(outcome: Outcome) -> str:
     """One line for a terminal; for each check that did not hold one more, and then everything."""
     head = f"{outcome.row.id}  {outcome.verdict.value:8}{outcome.took_s:7.2f} s  "
     lines = [f"{head}{outcome.row.fault}  [{outcome.seen}]"]
+    lines += [f"      {check}" for check in outcome.figures]
     lines += [f"      {check.weight.value}: {check}" for check in outcome.broken]
     return "\n".join([*lines, *(f"      {told}" for told in outcome.evidence.splitlines())])
 
@@ -59,7 +64,8 @@ def _listed(title: str, notes: Mapping[str, str]) -> list[str]:
 
 
 def _seen(outcome: Outcome) -> str:
-    return "; ".join([outcome.seen, *(f"**{check}**" for check in outcome.broken)])
+    told = [*map(str, outcome.figures), *(f"**{check}**" for check in outcome.broken)]
+    return "; ".join(part for part in (outcome.seen, *told) if part)
 
 
 def _cell(text: str) -> str:

@@ -45,6 +45,18 @@ async def test_a_span_before_the_trouble_is_not_forgiven_for_it() -> None:
         assert starved.worst_s(1.0) >= BLOCKED_S - 2 * EVERY_S
 
 
+async def test_no_more_than_all_of_a_span_is_forgiven() -> None:
+    """Several processes may wait at once."""
+    loop = asyncio.get_running_loop()
+    async with Starvation() as starved:
+        await asyncio.sleep(2 * EVERY_S)
+        began = loop.time()
+        starved._read(9.0)
+        ended = loop.time()
+        await asyncio.sleep(2 * EVERY_S)
+    assert starved.waited_s(began, ended) == ended - began
+
+
 def test_a_total_that_falls_has_not_grown() -> None:
     totals = iter([5.0, 7.0, 1.0, 1.5])
     growth = Growth(lambda: next(totals))

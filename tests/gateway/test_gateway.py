@@ -29,10 +29,11 @@ from sidecar.core.request import (
     Text,
     ToolUse,
 )
+from sidecar.failover.experience import ENOUGH
 from sidecar.gateway.gateway import IMAGE_BYTES, input_bytes
 from sidecar.testing import written
 from sidecar.testing.virtual import in_virtual_time
-from tests.gateway.house import House, collected, completed, settled_down
+from tests.gateway.house import MODEL, House, collected, completed, settled_down
 from tests.simulation.world import held
 
 TRUE = written(0, 6, 8)
@@ -82,6 +83,18 @@ async def test_completed_tells_usage_cost_and_times_of_the_whole() -> None:
 
 
 @in_virtual_time
+async def test_a_stream_that_comes_in_one_read_tells_its_first_tokens_too() -> None:
+    house = House(*["ms-0"] * ENOUGH)
+    for _ in range(ENOUGH):
+        times = completed(await house.ask()).timings
+        assert times.first_reasoning_s is not None
+        assert times.first_answer_s is not None
+    assert all(entry.first_answer_s is not None for entry in house.books.entries)
+    firsts = house.engine.parts.experience.of(f"deepseek/{MODEL}").firsts
+    assert firsts.quantile(0.5) is not None
+
+
+@in_virtual_time
 async def test_what_failed_before_its_first_word_is_not_in_the_stream_but_in_the_summary() -> None:
     house = House("http-500")
     events = await house.ask()
@@ -112,11 +125,22 @@ async def test_cut_in_its_answer_the_stream_goes_on_from_there() -> None:
     house.judge()
 
 
-@pytest.mark.parametrize("way", ["echo", "restart", "refuse"])
+@pytest.mark.parametrize("way", ["echo", "restart", "depart", "refuse"])
 @in_virtual_time
 async def test_however_a_target_takes_a_prefix_the_text_is_exact(way: str) -> None:
     house = House("cut-answer-6", f"prefix-{way}")
     assert text(await house.ask()) == (TRUE.reasoning, TRUE.answer)
+    house.judge()
+
+
+@in_virtual_time
+async def test_a_doubt_costs_an_attempt_and_the_target_its_name_no_more_than_that() -> None:
+    """What begins with a capital in mid-sentence may be the second half of a name."""
+    house = House("cut-answer-6", "prefix-depart", "", "cut-answer-6", "")
+    await house.ask()
+    events = await house.ask()
+    assert began(events)[-1].continuation is Continuation.RESUMED
+    assert text(events) == (TRUE.reasoning, TRUE.answer)
     house.judge()
 
 

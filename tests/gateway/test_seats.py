@@ -37,7 +37,7 @@ async def refused_at(house: House, timeout_s: float) -> tuple[Reason, float]:
 async def test_a_seat_guessed_to_come_too_late_is_waited_for_until_the_deadline() -> None:
     house = await taken()
     reason, after_s = await refused_at(house, 0.4)
-    assert reason is Reason.DEADLINE_TOO_SHORT
+    assert reason is Reason.DEADLINE_EXCEEDED
     assert after_s == pytest.approx(0.4, abs=0.002)
 
 

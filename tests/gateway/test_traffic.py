@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from sidecar.core.target import Phases
 from sidecar.gateway.traffic import KeyUse, Traffic
+from sidecar.gateway.watchdog import Stage, Watchdog
+from sidecar.testing.virtual import in_virtual_time
 
 
 def test_a_key_that_was_never_used_says_so() -> None:
@@ -31,3 +34,19 @@ def test_keys_of_the_same_name_at_two_providers_are_two() -> None:
     traffic = Traffic()
     traffic.began("deepseek/m", "deepseek", "a1", 5)
     assert traffic.key("openai", "a1").in_flight == 0
+
+
+@in_virtual_time
+async def test_what_is_waited_for_is_told_by_target_while_it_is() -> None:
+    traffic = Traffic()
+    first, second = Watchdog(Phases(), 9.0), Watchdog(Phases(), 9.0)
+    traffic.asks("deepseek/m", first)
+    traffic.asks("deepseek/m", second)
+    second.enter(Stage.ANSWER)
+    stages = {wait.stage for wait in traffic.waits("deepseek/m")}
+    assert stages == {Stage.HEADERS, Stage.ANSWER}
+    assert traffic.waits("deepseek/n") == []
+    traffic.heard("deepseek/m", first)
+    assert [wait.stage for wait in traffic.waits("deepseek/m")] == [Stage.ANSWER]
+    traffic.heard("deepseek/m", second)
+    assert traffic.waits("deepseek/m") == []

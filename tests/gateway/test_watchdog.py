@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from itertools import repeat
@@ -73,6 +74,36 @@ async def test_every_stage_has_its_own_clock(stage: Stage) -> None:
     assert error.failure is not None
     assert (error.stage, error.failure.cause) == (stage, cause)
     assert now() - began == pytest.approx(1.0 + allowed_s)
+
+
+@pytest.mark.parametrize("stage", CLOCKS)
+@in_virtual_time
+async def test_what_is_waited_for_is_told_with_its_end(stage: Stage) -> None:
+    async with Watchdog(PHASES, FOREVER) as watchdog:
+        await asyncio.sleep(1.0)
+        watchdog.enter(stage)
+        await asyncio.sleep(1.5)
+        waits = watchdog.waits
+    allowed_s, _ = CLOCKS[stage]
+    assert (waits.stage, waits.since) == (stage, pytest.approx(1.0))
+    assert waits.until == pytest.approx(1.0 + allowed_s)
+
+
+@in_virtual_time
+async def test_what_is_waited_for_ends_with_the_deadline() -> None:
+    async with Watchdog(PHASES, 2.5) as watchdog:
+        assert watchdog.waits.until == 2.5
+
+
+@pytest.mark.parametrize(("deadline", "until"), [(90.0, 90.0), (FOREVER, math.inf)])
+@in_virtual_time
+async def test_a_caller_who_does_not_read_is_waited_for_until_its_deadline(
+    deadline: float, until: float
+) -> None:
+    phases = msgspec.structs.replace(PHASES, total_s=100.0)
+    async with Watchdog(phases, deadline) as watchdog:
+        watchdog.enter(Stage.PAUSED)
+        assert watchdog.waits.until == until
 
 
 @in_virtual_time

@@ -300,6 +300,12 @@ def test_the_upstreams_words_come_out_of_an_aggregators_wrapping() -> None:
     assert cause(400, body) is Cause.CONTEXT_LENGTH
 
 
+def test_who_stands_behind_an_aggregator_is_told() -> None:
+    error = {"code": 502, "message": "x", "metadata": {"provider_name": "Up sk-proj-abcdef12345"}}
+    failure = errors.of_response(502, {}, json.dumps({"error": error}).encode(), NOON_NS)
+    assert failure.upstream == "Up [redacted]"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -84,6 +84,27 @@ async def test_those_who_wait_are_told_with_what_they_wait_for(
     assert abs(ns(target.not_now.until) - ns(bucket.next_free_at)) < 1e6
 
 
+async def test_what_an_attempt_waits_for_is_told_with_its_end(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    """A provider that queues: headers at once, the first token after half a minute."""
+    daemon = await start(config(folder, provider.base_url, "other/fake-60+keepalive-30-1"))
+    async with daemon.client() as client:
+        async with waiting(client, "search", "batch"):
+            status = await daemon.wait_status(client, _both_wait_for_a_token)
+        (awaited,) = status.targets[0].awaited
+        assert ns(awaited.since) <= ns(status.time) < ns(awaited.until)
+        # The clock of a model that thinks (`first_event`).
+        assert (ns(awaited.until) - ns(awaited.since)) / 1e9 == pytest.approx(180.0)
+        await daemon.wait_status(client, lambda status: not status.targets[0].awaited)
+
+
+def _both_wait_for_a_token(status: status_pb2.DaemonStatus) -> bool:
+    stage = status_pb2.ATTEMPT_STAGE_FIRST_TOKEN
+    (target,) = status.targets
+    return [(one.stage, one.attempts) for one in target.awaited] == [(stage, 2)]
+
+
 async def test_a_route_nobody_waits_for_is_told_as_such(
     start: Start, folder: Path, provider: RunningProvider
 ) -> None:

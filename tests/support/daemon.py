@@ -47,7 +47,7 @@ class Daemon:
         # Not beside the configuration: that folder is watched, and watching is logged.
         self.log_path = folder / "log" / "daemon.log"
         self.socket = folder / "headway.sock"
-        self._variables = {**environment(), **variables}
+        self.variables = {**environment(), **variables}
         self._process: asyncio.subprocess.Process | None = None
 
     # -- its life ----------------------------------------------------------------------------
@@ -79,7 +79,7 @@ class Daemon:
                 stdout=out,
                 stderr=out,
                 cwd=self.folder,
-                env={**_plain_environment(), **self._variables},
+                env={**_plain_environment(), **self.variables},
             )
 
     def write_config(self, config: Config | str) -> None:

@@ -52,12 +52,13 @@ class Starvation:
         self._read(0.0)
 
     def waited_s(self, begin: float, end: float) -> float:
-        """Seconds of waiting between two moments of the loop's time."""
+        """Seconds of waiting between two moments of the loop's time. What several waited for at
+        once counts for each, but all of it for no more than there is between them."""
         if not self._times:
             return 0.0
         first = max(bisect_right(self._times, begin) - 1, 0)
         last = min(bisect_left(self._times, end), len(self._times) - 1)
-        return max(self._totals[last] - self._totals[first], 0.0)
+        return min(max(self._totals[last] - self._totals[first], 0.0), max(end - begin, 0.0))
 
     def worst_s(self, window_s: float) -> float:
         """The most that was waited in any window of that length."""

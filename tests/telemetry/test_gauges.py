@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from sidecar.telemetry.gauges import BucketLevel, Gauges, KeyState, QueueSize, published
+from sidecar.telemetry.gauges import (
+    BreakerState,
+    BucketLevel,
+    Gauges,
+    KeyState,
+    QueueSize,
+    published,
+)
 from sidecar.telemetry.semconv import Kind
 
 
@@ -12,6 +19,7 @@ def test_every_reading_becomes_a_point() -> None:
             queues=(QueueSize("default", 4),),
             buckets=(BucketLevel("deepseek/a/requests", 12.5, "requests"), BucketLevel("b", 1)),
             keys=(KeyState("deepseek", "team-a", "a1", "ready"),),
+            breakers=(BreakerState("deepseek", "v4", "half_open"),),
             streams_active=9,
             store_mode="redis",
         )
@@ -34,6 +42,16 @@ def test_every_reading_becomes_a_point() -> None:
                     "headway.key.account": "team-a",
                     "headway.key.alias": "a1",
                     "headway.key.state": "ready",
+                },
+                1,
+            )
+        ],
+        "headway.breaker.state": [
+            (
+                {
+                    "headway.provider": "deepseek",
+                    "gen_ai.request.model": "v4",
+                    "headway.breaker.state": "half_open",
                 },
                 1,
             )

@@ -12,12 +12,14 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 
 from sidecar.core.events import Outcome
+from sidecar.core.money import UNKNOWN
 from sidecar.core.request import Completion, ImageUrl, Message, Role
 from sidecar.core.usage import Usage
 from sidecar.telemetry import Telemetry, semconv
 from sidecar.telemetry.metrics import Histogram, Point, Recorder, Table
 
 from .making import (
+    COST,
     METHOD,
     MS,
     T0,
@@ -252,6 +254,14 @@ def test_cost_is_counted_by_what_it_was_for() -> None:
         "reasoning": 2000,
         "answer": 3000,
     }
+
+
+def test_a_cost_that_nobody_knows_is_counted() -> None:
+    def make(owner: Telemetry) -> None:
+        for cost in (UNKNOWN, COST, COST + UNKNOWN):
+            begun(owner).finish(status_code="OK", usage=USAGE, cost=cost, now_ns=T0 + MS)
+
+    assert only(counted(make)["headway.cost.unknown"]).value == 2
 
 
 def test_requests_that_are_not_sampled_are_counted_all_the_same() -> None:

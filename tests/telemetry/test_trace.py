@@ -178,7 +178,7 @@ def test_an_attempt_tells_what_it_left_out_and_what_its_provider_told() -> None:
     def make(owner: Telemetry) -> None:
         request = begun(owner)
         attempt = first_attempt(request)
-        attempt.told(("seed", "top_p"), "ds-7f", 0)
+        attempt.told(("seed", "top_p"), "ds-7f", 0, "Up")
         attempt.finish(outcome=Outcome.COMPLETED, usage=USAGE, now_ns=T0 + 9 * MS)
         completed(request)
 
@@ -186,4 +186,5 @@ def test_an_attempt_tells_what_it_left_out_and_what_its_provider_told() -> None:
     about = attributes(attempt)
     assert about["headway.attempt.dropped_options"] == ["seed", "top_p"]
     assert about["headway.provider.trace"] == "ds-7f"
+    assert about["headway.provider.upstream"] == "Up"
     assert about["headway.provider.cost.nano_usd"] == 0

@@ -73,6 +73,13 @@ def test_a_restart_says_everything_again() -> None:
     assert ("".join(speech.reasoning), "".join(speech.answer)) == (WHOLE.reasoning, WHOLE.answer)
 
 
+def test_a_departure_says_as_much_in_other_words() -> None:
+    prefix = Prefix(answer=WHOLE.answer[:20])
+    said = "".join(compose(asked(prefix=prefix, on_prefix=OnPrefix.DEPART), PLAN).answer)
+    assert (said[0].isupper(), said[:8] in WHOLE.answer) == (True, False)
+    assert token_count(said) == token_count(WHOLE.answer)
+
+
 def test_a_plans_way_with_a_prefix_goes_before_the_dialects() -> None:
     ask = asked(on_prefix=OnPrefix.CONTINUE)
     assert ask.way(Plan(on_prefix=OnPrefix.REFUSE)) is OnPrefix.REFUSE

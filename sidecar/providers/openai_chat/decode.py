@@ -13,6 +13,7 @@ from sidecar.providers.openai_chat import wire
 from sidecar.providers.openai_chat.details import ReasoningDetails, blocks_text, details_text
 from sidecar.providers.openai_chat.usage import cost_of, usage_of
 from sidecar.providers.profiles import Quirks, TargetProfile
+from sidecar.providers.safe_text import safe
 from sidecar.providers.sse import SseFramer
 from sidecar.providers.think import ThinkSplitter
 from sidecar.providers.tool_calls import ToolCalls
@@ -144,7 +145,7 @@ class ChatDecoder(Decoding):
         report.response_id = report.response_id or loose.text(chunk.id)
         report.response_model = loose.text(chunk.model)
         if isinstance(chunk.provider, str):
-            report.upstream = chunk.provider
+            report.upstream = safe(chunk.provider)[:80]
 
     def _delta(self, delta: wire.Delta) -> None:
         if (

@@ -35,7 +35,8 @@ PLANS: tuple[Fault, ...] = (
     Fault("tools-N", ("H04",), "N tool calls after the answer",
           plan=lambda plan, args: replace(plan, tool_calls=int(args["N"]))),
     Fault("prefix-WAY", ("S14", "H02", "H03", "H07"),
-          "on an assistant's turn at the end: continue it, echo it and continue, restart, refuse",
+          "on an assistant's turn at the end: continue it, echo it and continue, restart, depart "
+          "(restart in other words), refuse",
           plan=lambda plan, args: replace(plan, on_prefix=OnPrefix(args["WAY"])),
           words=tuple(way.value for way in OnPrefix)),
     Fault("cached-N", (), "N tokens of the input count as cached",

@@ -77,6 +77,46 @@ STORE_MODE_REDIS_LOST: StoreMode.ValueType  # 3
 """Redis is configured but cannot be reached: this daemon keeps to its safe share."""
 Global___StoreMode: _TypeAlias = StoreMode  # noqa: Y015
 
+class _AttemptStage:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttemptStageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttemptStage.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTEMPT_STAGE_UNSPECIFIED: _AttemptStage.ValueType  # 0
+    """Not set. Never sent."""
+    ATTEMPT_STAGE_HEADERS: _AttemptStage.ValueType  # 1
+    """The provider's response headers, and before them the connection."""
+    ATTEMPT_STAGE_FIRST_TOKEN: _AttemptStage.ValueType  # 2
+    """The first token. Keep-alives of a provider that queues do not count."""
+    ATTEMPT_STAGE_REASONING: _AttemptStage.ValueType  # 3
+    """The next piece of reasoning, or the first of the answer."""
+    ATTEMPT_STAGE_ANSWER: _AttemptStage.ValueType  # 4
+    """The next piece of the answer."""
+    ATTEMPT_STAGE_END: _AttemptStage.ValueType  # 5
+    """What follows the finish reason: the usage, the end of the body."""
+    ATTEMPT_STAGE_CALLER: _AttemptStage.ValueType  # 6
+    """The caller, who does not read what is there."""
+
+class AttemptStage(_AttemptStage, metaclass=_AttemptStageEnumTypeWrapper):
+    """What an attempt waits for."""
+
+ATTEMPT_STAGE_UNSPECIFIED: AttemptStage.ValueType  # 0
+"""Not set. Never sent."""
+ATTEMPT_STAGE_HEADERS: AttemptStage.ValueType  # 1
+"""The provider's response headers, and before them the connection."""
+ATTEMPT_STAGE_FIRST_TOKEN: AttemptStage.ValueType  # 2
+"""The first token. Keep-alives of a provider that queues do not count."""
+ATTEMPT_STAGE_REASONING: AttemptStage.ValueType  # 3
+"""The next piece of reasoning, or the first of the answer."""
+ATTEMPT_STAGE_ANSWER: AttemptStage.ValueType  # 4
+"""The next piece of the answer."""
+ATTEMPT_STAGE_END: AttemptStage.ValueType  # 5
+"""What follows the finish reason: the usage, the end of the body."""
+ATTEMPT_STAGE_CALLER: AttemptStage.ValueType  # 6
+"""The caller, who does not read what is there."""
+Global___AttemptStage: _TypeAlias = AttemptStage  # noqa: Y015
+
 class _BucketDimension:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -446,6 +486,7 @@ class TargetStatus(_message.Message):
     ROUTES_FIELD_NUMBER: _builtins.int
     NOT_NOW_FIELD_NUMBER: _builtins.int
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    AWAITED_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """Provider, by its name in the configuration."""
     model: _builtins.str
@@ -460,6 +501,10 @@ class TargetStatus(_message.Message):
     def not_now(self) -> Global___NotNow:
         """What stands in its way, the soonest over its keys."""
 
+    @_builtins.property
+    def awaited(self) -> _containers.RepeatedCompositeFieldContainer[Global___Awaited]:
+        """What these wait for, one for each stage in which there are any, in the order of the stages."""
+
     def __init__(
         self,
         *,
@@ -468,14 +513,55 @@ class TargetStatus(_message.Message):
         routes: _abc.Iterable[_builtins.str] | None = ...,
         not_now: Global___NotNow | None = ...,
         in_flight: _builtins.int = ...,
+        awaited: _abc.Iterable[Global___Awaited] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["not_now", b"not_now"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "model", b"model", "not_now", b"not_now", "provider", b"provider", "routes", b"routes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "in_flight", b"in_flight", "model", b"model", "not_now", b"not_now", "provider", b"provider", "routes", b"routes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TargetStatus: _TypeAlias = TargetStatus  # noqa: Y015
+
+@_typing.final
+class Awaited(_message.Message):
+    """What attempts on one target wait for now: they are asked already, and nothing stands in their way
+    but the answer.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    stage: Global___AttemptStage.ValueType
+    """What for."""
+    attempts: _builtins.int
+    """How many attempts."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when the longest of them has waited."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When the first of them is given up, if nothing comes. Absent: never."""
+
+    def __init__(
+        self,
+        *,
+        stage: Global___AttemptStage.ValueType = ...,
+        attempts: _builtins.int = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "since", b"since", "stage", b"stage", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Awaited: _TypeAlias = Awaited  # noqa: Y015
 
 @_typing.final
 class KeyStatus(_message.Message):
