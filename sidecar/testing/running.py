@@ -60,11 +60,15 @@ async def running_provider(
     host: str = "127.0.0.1",
     port: int = 0,
     script: Script | None = None,
+    send_buffer_bytes: int = 0,
 ) -> AsyncIterator[RunningProvider]:
-    """A fake provider on a real socket for as long as the block lasts. OSError: port taken."""
+    """A fake provider on a real socket for as long as the block lasts. OSError: port taken.
+
+    `send_buffer_bytes` is FakeServer's.
+    """
     clock = LoopClock(asyncio.get_running_loop())
     provider = FakeProvider(config or ProviderConfig(), clock, script)
-    server = FakeServer(provider, clock)
+    server = FakeServer(provider, clock, send_buffer_bytes)
     await server.start(host, port)
     try:
         yield RunningProvider(provider, server)

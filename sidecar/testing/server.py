@@ -170,11 +170,16 @@ class Connection(asyncio.Protocol):
 
 
 class FakeServer:
-    """Listens for a provider. `start`, then `base_url`; `refuse` and `listen` play an outage."""
+    """Listens for a provider. `start`, then `base_url`; `refuse` and `listen` play an outage.
 
-    def __init__(self, provider: FakeProvider, clock: Clock) -> None:
+    `send_buffer_bytes`: what the kernel takes of an answer that the client does not read; 0 leaves
+    it to the kernel, which takes megabytes.
+    """
+
+    def __init__(self, provider: FakeProvider, clock: Clock, send_buffer_bytes: int = 0) -> None:
         self.provider = provider
         self.clock = clock
+        self._send_buffer_bytes = send_buffer_bytes
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -202,7 +207,12 @@ class FakeServer:
         self._server = await loop.create_server(
             lambda: Connection(self), host, port, reuse_address=True, backlog=1024
         )
-        self._address = (host, self._server.sockets[0].getsockname()[1])
+        listener = self._server.sockets[0]
+        self._address = (host, listener.getsockname()[1])
+        if self._send_buffer_bytes:
+            # Every connection has it from the listener. A twin again, for uvloop.
+            with socket.fromfd(listener.fileno(), listener.family, socket.SOCK_STREAM) as twin:
+                twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer_bytes)
 
     async def refuse(self) -> None:
         """Accept no connection any more, and reset those that are open: the host is down."""
