@@ -33,8 +33,9 @@ def _streams(folder: Path, args: argparse.Namespace) -> int:
 
 
 def _stalled(folder: Path, args: argparse.Namespace) -> int:
-    print(asyncio.run(stalled.run(folder, args.readers)))
-    return 0
+    figures = asyncio.run(stalled.run(folder, args.readers, ids=args.ids, engine=args.engine))
+    print(figures)
+    return 0 if figures.each_bytes <= figures.bound_bytes else 1
 
 
 def _recovery(folder: Path, args: argparse.Namespace) -> int:
@@ -56,6 +57,8 @@ def _arguments() -> argparse.Namespace:
     last.set_defaults(run=_streams)
     stall = commands.add_parser("stalled", help="readers that do not read")
     stall.add_argument("--readers", type=int, default=500)
+    stall.add_argument("--ids", action="store_true", help="each with a request_id")
+    stall.add_argument("--engine", default="auto", choices=("auto", "loop", "aio"))
     stall.set_defaults(run=_stalled)
     recover = commands.add_parser("recovery", help="from a death to the next token")
     recover.add_argument("--cuts", type=int, default=300)

@@ -12,17 +12,19 @@ from sidecar.testing import Key, ProviderConfig, RunningProvider, running_provid
 from tests.support.configs import DEEPSEEK_KEY, OTHER_KEY, config
 from tests.support.daemon import Daemon
 
-MIB = 1024 * 1024
+KIB, MIB = 1024, 1024 * 1024
+SETTINGS = ProviderConfig(
+    keys={DEEPSEEK_KEY: Key("k1", "a"), OTHER_KEY: Key("o1", "b")}, keep=20_000, keep_bodies=0
+)
 
 
 @asynccontextmanager
 async def house(
-    folder: Path, *targets: str, **sections: Any
+    folder: Path, *targets: str, send_buffer_bytes: int = 0, **sections: Any
 ) -> AsyncIterator[tuple[Daemon, RunningProvider]]:
-    """A daemon with one route over `targets`, and the provider behind all of them."""
-    keys = {DEEPSEEK_KEY: Key("k1", "a"), OTHER_KEY: Key("o1", "b")}
-    settings = ProviderConfig(keys=keys, keep=20_000, keep_bodies=0)
-    async with running_provider(settings) as provider:
+    """A daemon with one route over `targets`, and the provider behind all of them, of whose answers
+    the kernel takes `send_buffer_bytes` (0: as it likes)."""
+    async with running_provider(SETTINGS, send_buffer_bytes=send_buffer_bytes) as provider:
         daemon = Daemon(folder, config(folder, provider.base_url, *targets, **sections))
         try:
             yield await daemon.start(), provider

@@ -1,0 +1,37 @@
+"""Readers who do not read cost the daemon a stated number of bytes each, and nobody else anything."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.soak import stalled
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+READERS = 50
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(False, "auto"), (False, "aio"), (True, "auto")],
+    ids=["plain", "plain, gRPC drives itself", "re-attachable"],
+)
+def figures(request: pytest.FixtureRequest) -> Iterator[stalled.Figures]:
+    ids, engine = request.param
+    folder = Path(tempfile.mkdtemp(prefix="hw"))
+    yield asyncio.run(stalled.run(folder, READERS, ids=ids, engine=engine))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_all_of_them_are_full_and_their_provider_waits(figures: stalled.Figures) -> None:
+    assert figures.stalled == READERS
+    assert figures.least_sent_bytes >= stalled.FULL_BYTES
+
+
+def test_each_holds_less_than_the_stated_bound(figures: stalled.Figures) -> None:
+    assert figures.each_bytes <= figures.bound_bytes, str(figures)
