@@ -1,4 +1,4 @@
-"""Readers who do not read cost the daemon a stated number of bytes each, and nobody else anything."""
+"""Readers who do not read cost the daemon a stated number of bytes each, and others nothing."""
 
 from __future__ import annotations
 
