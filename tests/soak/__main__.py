@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.soak import kills, recovery, soak, stalled
+from tests.soak import flapping, kills, recovery, soak, stalled
 
 
 def main() -> int:
@@ -43,6 +43,12 @@ def _recovery(folder: Path, args: argparse.Namespace) -> int:
     return 0
 
 
+def _flapping(folder: Path, args: argparse.Namespace) -> int:
+    figures = asyncio.run(flapping.run(folder))
+    print(figures, *figures.errors[:5], *figures.crowded[:5], sep="\n")
+    return 1 if figures.errors or figures.wrong or figures.crowded else 0
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -60,6 +66,8 @@ def _arguments() -> argparse.Namespace:
     stall.add_argument("--ids", action="store_true", help="each with a request_id")
     stall.add_argument("--engine", default="auto", choices=("auto", "loop", "aio"))
     stall.set_defaults(run=_stalled)
+    flap = commands.add_parser("flapping", help="a provider that comes and goes for a minute")
+    flap.set_defaults(run=_flapping)
     recover = commands.add_parser("recovery", help="from a death to the next token")
     recover.add_argument("--cuts", type=int, default=300)
     recover.add_argument("--patience", default=None, help="the route's, if not the default")
