@@ -116,6 +116,7 @@ class Settlement:
         """The request is about to go out; from here on it may be billed."""
         self._dispatched = True
         self._dropped = dropped
+        self._parts.holding.add(self)
         if dropped:
             name = self._lease.line.target.name
             log.debug("%s: not sent as asked to %s: %s", self._about, name, ", ".join(dropped))
@@ -149,7 +150,6 @@ class Settlement:
     def answering(self, decoder: Decoder) -> None:
         """The provider has accepted the request and bills it, whatever becomes of us."""
         self._decoder = decoder
-        self._parts.holding.add(self)
 
     def hold(self) -> None:
         """Say what the entry is should the daemon die now: the estimate so far."""

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sidecar.gateway.holding import EVERY, NEW_S, Holding
+import pytest
+
+from sidecar.gateway.holding import AT_ONCE, EVERY, NEW_S, Holding
 from sidecar.testing.virtual import in_virtual_time
 from tests.gateway.house import House, settled_down
 
@@ -53,12 +55,79 @@ async def test_a_long_attempt_is_told_again_and_again_until_it_ends() -> None:
     holding, attempt = Holding(), Attempt()
     async with sweeping(holding):
         holding.add(attempt)
-        await asyncio.sleep(5.01 * EVERY * NEW_S)
-        assert 5 <= attempt.told <= 6
+        await asyncio.sleep(20.01 * EVERY * NEW_S)
+        told = attempt.told
+        await asyncio.sleep(5 * EVERY * NEW_S)
+        assert attempt.told == told + 5
         holding.discard(attempt)
         told = attempt.told
         await asyncio.sleep(5 * EVERY * NEW_S)
         assert attempt.told == told
+
+
+@in_virtual_time
+async def test_what_was_told_last_is_never_older_than_a_quarter_of_its_age() -> None:
+    holding, ages = Holding(), list[float]()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    class Noted:
+        def hold(self) -> None:
+            ages.append((loop.time() - began) / NEW_S)
+
+    async with sweeping(holding):
+        holding.add(Noted())
+        await asyncio.sleep(40.01 * NEW_S)
+    assert ages == pytest.approx([1, 2, 3, 4, 5, 7, 9, 12, 15, 19, 24, 30, 38])
+
+
+@in_virtual_time
+async def test_many_are_told_of_without_keeping_the_loop() -> None:
+    holding, turns, tells = Holding(), 0, list[int]()
+
+    class Noted:
+        def hold(self) -> None:
+            tells.append(turns)
+
+    for _ in range(10 * AT_ONCE):
+        holding.add(Noted())
+    async with sweeping(holding):
+        await asyncio.sleep(NEW_S)
+        while len(tells) < 10 * AT_ONCE:
+            turns += 1
+            await asyncio.sleep(0)
+    assert max(map(tells.count, tells)) <= AT_ONCE
+
+
+@in_virtual_time
+async def test_one_that_ended_while_others_were_told_is_told_no_more() -> None:
+    holding, last = Holding(), Attempt()
+
+    class Ends:
+        def hold(self) -> None:
+            holding.discard(last)
+
+    for _ in range(AT_ONCE):
+        holding.add(Ends())
+    holding.add(last)
+    async with sweeping(holding):
+        await asyncio.sleep(2 * NEW_S)
+    assert last.told == 0
+
+
+@in_virtual_time
+async def test_one_that_was_sent_and_not_answered_is_held_as_nothing() -> None:
+    house = House("silent-200")
+    house.engine.start()
+    reading = asyncio.get_running_loop().create_task(_drain(house.stream(house.request())))
+    await asyncio.sleep(3.0)
+    (held,) = house.books.held.values()
+    assert (held.usage.output_tokens, held.cost.total_nano_usd) == (0, 0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await settled_down()
+    assert not house.books.held
+    await house.aclose()
 
 
 @in_virtual_time
