@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -61,14 +62,15 @@ async def running_provider(
     port: int = 0,
     script: Script | None = None,
     send_buffer_bytes: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[RunningProvider]:
     """A fake provider on a real socket for as long as the block lasts. OSError: port taken.
 
-    `send_buffer_bytes` is FakeServer's.
+    `send_buffer_bytes` and `tls` are FakeServer's.
     """
     clock = LoopClock(asyncio.get_running_loop())
     provider = FakeProvider(config or ProviderConfig(), clock, script)
-    server = FakeServer(provider, clock, send_buffer_bytes)
+    server = FakeServer(provider, clock, send_buffer_bytes, tls)
     await server.start(host, port)
     try:
         yield RunningProvider(provider, server)

@@ -33,7 +33,8 @@ def _streams(folder: Path, args: argparse.Namespace) -> int:
 
 
 def _stalled(folder: Path, args: argparse.Namespace) -> int:
-    figures = asyncio.run(stalled.run(folder, args.readers, ids=args.ids, engine=args.engine))
+    kind = stalled.Kind(ids=args.ids, tls=args.tls, engine=args.engine)
+    figures = asyncio.run(stalled.run(folder, args.readers, kind))
     print(figures)
     return 0 if figures.each_bytes <= figures.bound_bytes else 1
 
@@ -64,6 +65,7 @@ def _arguments() -> argparse.Namespace:
     stall = commands.add_parser("stalled", help="readers that do not read")
     stall.add_argument("--readers", type=int, default=500)
     stall.add_argument("--ids", action="store_true", help="each with a request_id")
+    stall.add_argument("--tls", action="store_true", help="a provider spoken to by TLS")
     stall.add_argument("--engine", default="auto", choices=("auto", "loop", "aio"))
     stall.set_defaults(run=_stalled)
     flap = commands.add_parser("flapping", help="a provider that comes and goes for a minute")

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from headway import AsyncClient, AsyncStream
 
 from sidecar.gateway.journal import EACH_BYTES, MOST_AHEAD
@@ -15,6 +16,7 @@ from sidecar.upstream.limits import WireLimits
 from tests.soak.caller import QUESTION, ROUTE
 from tests.soak.load import KIB, MIB, at, house
 from tests.support.daemon import Daemon
+from tests.upstream.certificates import make_authority
 
 # Three megabytes, in events of 64 tokens: the fake provider is written in Python, and token by
 # token it took minutes to fill the buffers of five hundred readers.
@@ -38,6 +40,21 @@ COPIES = 4
 BOUND_BYTES = LIMITS.high_water_bytes + LOOP_READ_BYTES + COPIES * LIMITS.read_bytes + CALL_BYTES
 # With a request_id there is the tape too, which one batch more may overfill.
 TAPE_BYTES = EACH_BYTES + MOST_AHEAD + 2 * LIMITS.read_bytes
+# With TLS, what is still encrypted, and the buffer in which the loop decrypts (uvloop: 256 KiB).
+TLS_BYTES = LIMITS.high_water_bytes + LOOP_READ_BYTES + 256 * KIB
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What kind of stream stalls. `ids`: each has a request_id, so that it runs for itself. `tls`:
+    so the provider is spoken to. `engine`: what drives gRPC."""
+
+    ids: bool = False
+    tls: bool = False
+    engine: str = "auto"
+
+    @property
+    def bound_bytes(self) -> int:
+        return BOUND_BYTES + TAPE_BYTES * self.ids + TLS_BYTES * self.tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +90,35 @@ class Figures:
         )
 
 
-async def run(folder: Path, readers: int, *, ids: bool, engine: str = "auto") -> Figures:
-    """Let so many stall, wait until nothing moves any more, and look. `ids`: each has a request_id,
-    so that its stream runs for itself."""
-    routes = {
-        ROUTE: {"targets": [TARGET]},
-        BRISK: {"targets": [f"deepseek/fake-{BRISK_WORDS}+ms-5"]},
+async def run(folder: Path, readers: int, kind: Kind) -> Figures:
+    """Let so many stall, wait until nothing moves any more, and look."""
+    sections = {
+        "routes": {
+            ROUTE: {"targets": [TARGET]},
+            BRISK: {"targets": [f"deepseek/fake-{BRISK_WORDS}+ms-5"]},
+        },
+        "server": {"engine": kind.engine},
     }
-    server = {"engine": engine}
+    authority = make_authority(folder) if kind.tls else None
     async with (
-        house(folder, send_buffer_bytes=SEND_BUFFER_BYTES, routes=routes, server=server) as (
-            daemon,
-            provider,
-        ),
+        house(
+            folder, send_buffer_bytes=SEND_BUFFER_BYTES, authority=authority, **sections
+        ) as (daemon, provider),
         daemon.client() as brisk,
         AsyncClient(daemon.target, options=NARROW) as client,
-    ):
+    ):  # fmt: skip
         before_s = await _brisk(brisk)
         before = daemon.rss_bytes
-        stalled = await _stall(client, readers, ids)
+        stalled = await _stall(client, readers, kind.ids)
         held = await _settled(daemon, provider)
         sent = _sent(provider)
         beside_s = await _brisk(brisk)
-        bound = BOUND_BYTES + (TAPE_BYTES if ids else 0)
         running = provider.provider.journal.running
         for stream in stalled:
             stream.close()
-    return Figures(readers, before, held, bound, running, min(sent), max(sent), before_s, beside_s)
+    least, most = min(sent), max(sent)
+    bound = kind.bound_bytes
+    return Figures(readers, before, held, bound, running, least, most, before_s, beside_s)
 
 
 async def _stall(client: AsyncClient, readers: int, ids: bool) -> list[AsyncStream]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.soak import stalled
+from tests.soak.stalled import Kind
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 READERS = 50
@@ -18,13 +19,12 @@ READERS = 50
 
 @pytest.fixture(
     scope="module",
-    params=[(False, "auto"), (False, "aio"), (True, "auto")],
-    ids=["plain", "plain, gRPC drives itself", "re-attachable"],
+    params=[Kind(), Kind(engine="aio"), Kind(ids=True), Kind(tls=True)],
+    ids=["plain", "gRPC drives itself", "re-attachable", "TLS"],
 )
 def figures(request: pytest.FixtureRequest) -> Iterator[stalled.Figures]:
-    ids, engine = request.param
     folder = Path(tempfile.mkdtemp(prefix="hw"))
-    yield asyncio.run(stalled.run(folder, READERS, ids=ids, engine=engine))
+    yield asyncio.run(stalled.run(folder, READERS, request.param))
     shutil.rmtree(folder, ignore_errors=True)
 
 
