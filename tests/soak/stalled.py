@@ -30,6 +30,7 @@ NARROW = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 64 * KIB))
 # them must have been sent by then: more than the client's window takes.
 STILL_S, LOOK_S, PATIENCE_S = 3.0, 0.25, 300.0
 FULL_BYTES = 128 * KIB
+GROUP = 25
 
 LIMITS = WireLimits()
 # What one read of the loop brings (uvloop's buffer), and what a call is besides its text.
@@ -122,15 +123,20 @@ async def run(folder: Path, readers: int, kind: Kind) -> Figures:
 
 
 async def _stall(client: AsyncClient, readers: int, ids: bool) -> list[AsyncStream]:
-    """Each reads its first event, and no more."""
-    names = [str(uuid.uuid4()) if ids else "" for _ in range(readers)]
-    streams = [
-        client.stream(ROUTE, QUESTION, timeout_s=PATIENCE_S * 3, request_id=name or None)
-        for name in names
-    ]
-    for stream in streams:
-        await anext(stream)
+    """Each reads its first event, and no more. They come in groups: how fast a provider accepts
+    connections is not the question here."""
+    streams: list[AsyncStream] = []
+    while len(streams) < readers:
+        group = [_begun(client, ids) for _ in range(min(GROUP, readers - len(streams)))]
+        for stream in group:
+            await anext(stream)
+        streams += group
     return streams
+
+
+def _begun(client: AsyncClient, ids: bool) -> AsyncStream:
+    request_id = str(uuid.uuid4()) if ids else None
+    return client.stream(ROUTE, QUESTION, timeout_s=3 * PATIENCE_S, request_id=request_id)
 
 
 async def _settled(daemon: Daemon, provider: RunningProvider) -> int:
