@@ -151,13 +151,13 @@ class Settlement:
         """The provider has accepted the request and bills it, whatever becomes of us."""
         self._decoder = decoder
 
-    def hold(self) -> None:
-        """Say what the entry is should the daemon die now: the estimate so far."""
+    def held(self) -> Entry:
+        """What the entry is should the daemon die now: the estimate so far."""
         usage = self._usage()
         quote = self._quote(usage)
         money = cost_of(usage, quote.price)
         now = self._parts.clock.now()
-        self._parts.ledger.hold(self._entry(Outcome.INTERRUPTED, "", usage, money, quote.tier, now))
+        return self._entry(Outcome.INTERRUPTED, "", usage, money, quote.tier, now)
 
     def phase(self, stage: Stage) -> None:
         """A delta of `stage` was handed on; the first of each is stamped."""
