@@ -35,8 +35,9 @@ GROUP = 25
 LIMITS = WireLimits()
 # What one read of the loop brings (uvloop's buffer), and what a call is besides its text.
 LOOP_READ_BYTES, CALL_BYTES = 256 * KIB, 64 * KIB
-# What was read last stands there as event, message, its bytes and gRPC's copy of them.
-COPIES = 4
+# What was read last stands there as event (four bytes a character, if one of them is an emoji), as
+# message, its bytes and gRPC's copy of them.
+COPIES = 4 + 3
 # The stated bound of docs/resilience.md: unread, in hand, the call itself.
 BOUND_BYTES = LIMITS.high_water_bytes + LOOP_READ_BYTES + COPIES * LIMITS.read_bytes + CALL_BYTES
 # With a request_id there is the tape too, which one batch more may overfill.
