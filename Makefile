@@ -38,7 +38,7 @@ sim: setup ## simulate worlds with faults: SEED=7, SEEDS=1000 or REQUESTS=100000
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),) $(if $(SEEDS),--seeds $(SEEDS),) \
 	  $(if $(REQUESTS),--requests $(REQUESTS),)
 
-soak: setup ## an hour of 200 streams; RUN=kills, stalled or recovery for the others
+soak: setup ## an hour of 200 streams; RUN=kills, stalled, flapping or recovery for others
 	$(BIN)/python -m tests.soak $(or $(RUN),streams) $(ARGS)
 
 limits: setup ## the limits' figures, in about nine minutes; ARGS="--write" or parts

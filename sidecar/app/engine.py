@@ -83,7 +83,7 @@ class Engine:
             leases=Leases(clock, store, ring, changed, self.fleet),
             fleet=self.fleet,
             spending=self.spending,
-            holding=Holding(),
+            holding=Holding(ledger),
             teacher=Teacher(clock, store),
             traffic=Traffic(),
             recollections=Recollections(clock, cache, _recollection(server)),

@@ -188,7 +188,10 @@ class _Flight:
         watchdog.enter(Stage.FIRST)
         while True:
             data = await reply.read()
+            ended = not data
             deltas = self._read(decoder, data)
+            # A caller who does not read leaves us here for minutes, holding what we hold.
+            del data
             if deltas:
                 watchdog.enter(Stage.PAUSED)
                 for delta in deltas:
@@ -202,7 +205,7 @@ class _Flight:
             elif decoder.report.finish_reason is not None:
                 watchdog.enter(Stage.TAIL)
             self._judge(decoder)
-            if decoder.done or not data:
+            if decoder.done or ended:
                 break
         if not self._plan.announced:
             yield self._session.announce(self._plan)

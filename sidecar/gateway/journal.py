@@ -13,6 +13,7 @@ than a lease: it then serves its own callers to the end, and both ledgers say wh
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -31,12 +32,15 @@ from sidecar.gateway.shelf import READING_S, Shelf
 
 # Readers look again at least this often, seconds; a pulse wakes them at once.
 LOOK_AGAIN_S = 60.0
-# How far a stream may run ahead of its slowest reader, in characters; then the provider waits.
+# How far a stream may run ahead of its furthest reader, bytes; then the provider waits. Of tokens
+# that came one by one it is about 2,400.
 MOST_AHEAD = 256 * 1024
 # A reader of another pod's stream looks for more so often, seconds.
 FOLLOW_EVERY_S = 0.2
-# What is kept of a stream beside its text, bytes: its events, its journal.
+# What is kept of a stream beside its events, bytes; and of an event beside its text: a token of
+# four letters takes 110.
 EACH_BYTES = 4096
+EVENT_BYTES = 56
 
 # Runs the request and gives its events; goes on from those that another pod has given already.
 Begin = Callable[[Sequence[Event]], AsyncGenerator[Event, None]]
@@ -362,6 +366,10 @@ async def _joined(
 
 
 def _size(event: Event) -> int:
+    """What keeping it takes, bytes: for single tokens that is many times their text."""
+    text = ""
     if isinstance(event, ToolCall):
-        return len(event.arguments)
-    return len(event.text) if isinstance(event, Answer | Reasoning | Refusal) else 0
+        text = event.arguments
+    elif isinstance(event, Answer | Reasoning | Refusal):
+        text = event.text
+    return EVENT_BYTES + sys.getsizeof(text)

@@ -25,10 +25,10 @@ from sidecar.limits.store import Store
 
 
 class Ledger(Protocol):
-    """Where entries go, synchronously and never failing a request. `hold` says what an attempt's
-    entry is should the daemon die during it."""
+    """Where entries go, synchronously and never failing a request. `hold` says what attempts'
+    entries are should the daemon die during them."""
 
-    def hold(self, entry: Entry) -> None: ...
+    def hold(self, *entries: Entry) -> None: ...
 
     def record(self, entry: Entry) -> None: ...
 

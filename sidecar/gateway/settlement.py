@@ -121,6 +121,7 @@ class Settlement:
         """The request is about to go out; from here on it may be billed."""
         self._dispatched = True
         self._dropped = dropped
+        self._parts.holding.add(self)
         if dropped:
             name = self._lease.line.target.name
             log.debug("%s: not sent as asked to %s: %s", self._about, name, ", ".join(dropped))
@@ -154,15 +155,14 @@ class Settlement:
     def answering(self, decoder: Decoder) -> None:
         """The provider has accepted the request and bills it, whatever becomes of us."""
         self._decoder = decoder
-        self._parts.holding.add(self)
 
-    def hold(self) -> None:
-        """Say what the entry is should the daemon die now: the estimate so far."""
+    def held(self) -> Entry:
+        """What the entry is should the daemon die now: the estimate so far."""
         usage = self._usage()
         quote = self._quote(usage)
         money = cost_of(usage, quote.price)
         now = self._parts.clock.now()
-        self._parts.ledger.hold(self._entry(Outcome.INTERRUPTED, "", usage, money, quote.tier, now))
+        return self._entry(Outcome.INTERRUPTED, "", usage, money, quote.tier, now)
 
     def phase(self, stage: Stage) -> None:
         """A delta of `stage` was handed on; the first of each is stamped."""

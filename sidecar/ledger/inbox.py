@@ -133,7 +133,7 @@ class Inbox:
         return self._torn or self._size - self._begun_with >= self._segment_bytes
 
     def append(self, data: bytes) -> None:
-        """Write one frame, whole or not at all. When this returns, a kill cannot lose it."""
+        """Write frames, all or none. When this returns, a kill cannot lose them."""
         if self._torn:
             raise OSError("the inbox has a torn end")
         written = os.write(self._fd, data)

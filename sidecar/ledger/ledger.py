@@ -131,16 +131,16 @@ class Ledger:
             retry_at=self._timers["flush"].when() if "flush" in self._timers else math.inf,
         )
 
-    def hold(self, entry: Entry) -> None:
-        """Say what an attempt's entry is if the daemon dies now: at its start, with estimates.
+    def hold(self, *entries: Entry) -> None:
+        """Say what attempts' entries are if the daemon dies now, with estimates: one write for all.
 
-        May be said again as the attempt goes on; `record` ends it. Never waits.
+        May be said again as an attempt goes on; `record` ends it. Never waits.
         """
-        if self._inbox is None:
+        if self._inbox is None or not entries:
             return
-        data = frame(entry, final=False)
-        self._held[entry.key] = data
-        self._append(self._inbox, data)
+        frames = [frame(entry, final=False) for entry in entries]
+        self._held.update(zip((entry.key for entry in entries), frames, strict=True))
+        self._append(self._inbox, b"".join(frames))
 
     def record(self, entry: Entry) -> None:
         """Keep the entry of an attempt that ended. Never waits, never raises for the disk.

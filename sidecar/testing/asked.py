@@ -72,6 +72,7 @@ class Plan(msgspec.Struct, frozen=True):
     usage says: the truth ("exact"), nothing ("none") or zeros ("zero": then it bills nothing).
     `on_prefix` None leaves it to the dialect. `calls_alone`: no text before a tool call.
     `demands`: signs what it thinks, and refuses a history that does not bring it back.
+    `batch`: so many tokens ride in one event.
     """
 
     reasoning_words: int = 0
@@ -87,6 +88,7 @@ class Plan(msgspec.Struct, frozen=True):
     told: str = "exact"
     cached_tokens: int = 0
     demands: bool = False
+    batch: int = 1
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -160,10 +162,10 @@ class Budget:
         self.left = tokens
         self.short = False
 
-    def take(self, tokens: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    def take(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         if self.left is None:
-            return tuple(tokens)
-        taken = tuple(tokens[: self.left])
+            return tokens
+        taken = tokens[: self.left]
         self.left -= len(taken)
         self.short = self.short or len(taken) < len(tokens)
         return taken
@@ -218,7 +220,7 @@ def _call(index: int, asked: Asked) -> Call:
         "tags": ["express", "üñí 🚂", 'quoted "text"'],
     }
     text = json.dumps(arguments, ensure_ascii=False)
-    return Call(index, f"call_{index:02d}_fake", name, tuple(pieces(text)))
+    return Call(index, f"call_{index:02d}_fake", name, pieces(text))
 
 
 def _within(budget: Budget, call: Call) -> Call:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -60,11 +61,16 @@ async def running_provider(
     host: str = "127.0.0.1",
     port: int = 0,
     script: Script | None = None,
+    send_buffer_bytes: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[RunningProvider]:
-    """A fake provider on a real socket for as long as the block lasts. OSError: port taken."""
+    """A fake provider on a real socket for as long as the block lasts. OSError: port taken.
+
+    `send_buffer_bytes` and `tls` are FakeServer's.
+    """
     clock = LoopClock(asyncio.get_running_loop())
     provider = FakeProvider(config or ProviderConfig(), clock, script)
-    server = FakeServer(provider, clock)
+    server = FakeServer(provider, clock, send_buffer_bytes, tls)
     await server.start(host, port)
     try:
         yield RunningProvider(provider, server)

@@ -6,6 +6,7 @@ import asyncio
 import http
 import logging
 import socket
+import ssl
 import struct
 from collections import deque
 from typing import cast
@@ -170,11 +171,23 @@ class Connection(asyncio.Protocol):
 
 
 class FakeServer:
-    """Listens for a provider. `start`, then `base_url`; `refuse` and `listen` play an outage."""
+    """Listens for a provider. `start`, then `base_url`; `refuse` and `listen` play an outage.
 
-    def __init__(self, provider: FakeProvider, clock: Clock) -> None:
+    `send_buffer_bytes`: what the kernel takes of an answer that the client does not read; 0 leaves
+    it to the kernel, which takes megabytes. `tls`: speak it, by this certificate.
+    """
+
+    def __init__(
+        self,
+        provider: FakeProvider,
+        clock: Clock,
+        send_buffer_bytes: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.provider = provider
         self.clock = clock
+        self._send_buffer_bytes = send_buffer_bytes
+        self._tls = tls
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -193,16 +206,22 @@ class FakeServer:
 
     @property
     def base_url(self) -> str:
-        return f"http://{self._address[0]}:{self._address[1]}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://{self._address[0]}:{self._address[1]}"
 
     async def listen(self) -> None:
         """Accept connections (again), on the same port."""
         loop = asyncio.get_running_loop()
         host, port = self._address
         self._server = await loop.create_server(
-            lambda: Connection(self), host, port, reuse_address=True, backlog=1024
+            lambda: Connection(self), host, port, reuse_address=True, backlog=1024, ssl=self._tls
         )
-        self._address = (host, self._server.sockets[0].getsockname()[1])
+        listener = self._server.sockets[0]
+        self._address = (host, listener.getsockname()[1])
+        if self._send_buffer_bytes:
+            # Every connection has it from the listener. A twin again, for uvloop.
+            with socket.fromfd(listener.fileno(), listener.family, socket.SOCK_STREAM) as twin:
+                twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer_bytes)
 
     async def refuse(self) -> None:
         """Accept no connection any more, and reset those that are open: the host is down."""

@@ -53,37 +53,44 @@ def _stream(case: Case) -> Iterator[Action]:
 
 
 def _said(case: Case) -> Iterator[Action]:
-    render, pause = case.renderer, Wait(case.plan.pace_s)
-    yield from _thought(case, pause)
-    for text in case.speech.answer:
-        yield pause
-        yield from _carried(render.answer(text), Kind.ANSWER)
+    render, plan = case.renderer, case.plan
+    yield from _thought(case)
+    for text, tokens in _batches(case.speech.answer, plan.batch):
+        yield Wait(tokens * plan.pace_s)
+        yield from _carried(render.answer(text), Kind.ANSWER, tokens)
     for call in case.speech.calls:
-        for place, text in enumerate(call.pieces):
-            yield pause
-            yield from _carried(render.call(call, text, first=place == 0), Kind.TOOL)
+        for place, (text, tokens) in enumerate(_batches(call.pieces, plan.batch)):
+            yield Wait(tokens * plan.pace_s)
+            yield from _carried(render.call(call, text, first=place == 0), Kind.TOOL, tokens)
 
 
-def _thought(case: Case, pause: Wait) -> Iterator[Action]:
-    render, reasoning = case.renderer, case.speech.reasoning
+def _thought(case: Case) -> Iterator[Action]:
+    render, plan, reasoning = case.renderer, case.plan, case.speech.reasoning
     show = render.reasoning if case.speech.tags is None else render.answer
     before, after = case.speech.tags or ("", "")
     if before and reasoning:
-        yield from _carried(show(before), Kind.OTHER)
-    for text in reasoning:
-        yield pause
-        yield from _carried(show(text), Kind.REASONING)
+        yield from _carried(show(before), Kind.OTHER, 0)
+    for text, tokens in _batches(reasoning, plan.batch):
+        yield Wait(tokens * plan.pace_s)
+        yield from _carried(show(text), Kind.REASONING, tokens)
     if after and reasoning:
-        yield from _carried(show(after), Kind.OTHER)
+        yield from _carried(show(after), Kind.OTHER, 0)
 
 
-def _carried(events: list[bytes], kind: Kind) -> Iterator[Send]:
-    """The events of one token; it counts with the last, or with none if its text is hidden."""
+def _batches(tokens: tuple[str, ...], size: int) -> Iterator[tuple[str, int]]:
+    """The text of each event, and how many tokens it has."""
+    for start in range(0, len(tokens), size):
+        batch = tokens[start : start + size]
+        yield "".join(batch), len(batch)
+
+
+def _carried(events: list[bytes], kind: Kind, tokens: int) -> Iterator[Send]:
+    """The events of some tokens; they count with the last, or with none if the text is hidden."""
     for data in events[:-1]:
         yield Send(data)
     last = events[-1] if events else b""
-    tokens = {Kind.REASONING: (1, 0), Kind.OTHER: (0, 0)}.get(kind, (0, 1))
-    yield Send(last, kind, *tokens)
+    reasoning = tokens if kind is Kind.REASONING else 0
+    yield Send(last, kind, reasoning, tokens - reasoning)
 
 
 def _whole(case: Case) -> Iterator[Action]:

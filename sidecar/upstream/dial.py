@@ -7,12 +7,13 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import aiohappyeyeballs
 import httpx
 
 from sidecar.upstream.connection import Connection, Keeper
+from sidecar.upstream.limits import WireLimits
 from sidecar.upstream.wire import Origin
 
 _NO_DELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -26,7 +27,7 @@ async def dial(
     origin: Origin,
     trust: ssl.SSLContext,
     keeper: Keeper,
-    next_address_delay_s: float,
+    limits: WireLimits,
     timeout_s: float | None,
 ) -> Connection:
     """A new connection, TLS done. Raises `httpx.ConnectTimeout` or `httpx.ConnectError`.
@@ -35,8 +36,8 @@ async def dial(
     """
     try:
         async with asyncio.timeout(timeout_s):
-            sock = await _connect(origin, next_address_delay_s)
-            return await _adopt(origin, sock, trust, keeper)
+            sock = await _connect(origin, limits)
+            return await _adopt(origin, sock, trust, keeper, limits)
     except TimeoutError as exc:
         raise httpx.ConnectTimeout("no connection in time") from exc
     # uvloop has RuntimeErrors where asyncio has OSErrors; a host that is no name, a UnicodeError.
@@ -44,13 +45,13 @@ async def dial(
         raise httpx.ConnectError("no connection") from exc
 
 
-async def _connect(origin: Origin, next_address_delay_s: float) -> socket.socket:
+async def _connect(origin: Origin, limits: WireLimits) -> socket.socket:
     addresses = _literal(origin) or await _resolve(origin)
     sock = await aiohappyeyeballs.start_connection(
-        addresses, happy_eyeballs_delay=next_address_delay_s, interleave=1
+        addresses, happy_eyeballs_delay=limits.next_address_delay_s, interleave=1
     )
     try:
-        _tune(sock)
+        _tune(sock, limits)
     except OSError:
         sock.close()
         raise
@@ -62,14 +63,18 @@ async def _adopt(
     sock: socket.socket,
     trust: ssl.SSLContext,
     keeper: Keeper,
+    limits: WireLimits,
 ) -> Connection:
     """Give a connected socket to the event loop, which owns it from here, also if TLS fails."""
-    _, connection = await asyncio.get_running_loop().create_connection(
+    transport, connection = await asyncio.get_running_loop().create_connection(
         lambda: Connection(origin, sock, keeper),
         sock=sock,
         ssl=trust if origin.tls else None,
         server_hostname=origin.host if origin.tls else None,
     )
+    if origin.tls:
+        # What is still encrypted, the loop's TLS keeps; it would take 256 KiB of it.
+        cast(Any, transport).set_read_buffer_limits(high=limits.high_water_bytes)
     return connection
 
 
@@ -91,8 +96,9 @@ async def _resolve(origin: Origin) -> list[aiohappyeyeballs.AddrInfoType]:
     return cast(list[aiohappyeyeballs.AddrInfoType], found)
 
 
-def _tune(sock: socket.socket) -> None:
+def _tune(sock: socket.socket, limits: WireLimits) -> None:
     sock.setsockopt(*_NO_DELAY)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.kernel_bytes)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE:
         option = getattr(socket, name, None)  # macOS lacks the first

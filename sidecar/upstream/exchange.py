@@ -1,9 +1,9 @@
 """One request's response as a stream: what the reader parsed, handed to the one who waits for it.
 
-Rules of this file. Bytes are only buffered as they come; a reader gets all that came since the last
-read as one object, so that small events merge by themselves when we are slow. What arrived before
-a failure is handed out before the failure is raised. Reading the socket stops while too much is
-unread.
+Rules of this file. Bytes are only buffered as they come; a reader gets what came since the last
+read as one object, up to a bound, so that small events merge by themselves when we are slow. What
+arrived before a failure is handed out before the failure is raised. Reading the socket stops while
+too much is unread.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Exchange(AbortableStream):
         self.read_timeout_s: float | None = None
         self._wire = wire
         self._high_water_bytes = limits.high_water_bytes
+        self._most_at_once = limits.read_bytes
         self._unread_bytes = 0
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
@@ -107,11 +108,23 @@ class Exchange(AbortableStream):
 
     def _take(self) -> bytes:
         pieces = self.reader.pieces
+        if self._unread_bytes > self._most_at_once:
+            return self._take_some(pieces)
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         self._unread_bytes = 0
         self._let_flow()
         return data
+
+    def _take_some(self, pieces: list[bytes]) -> bytes:
+        """As much as may be taken at once, wherever that cuts the provider's pieces."""
+        data = b"".join(pieces)
+        rest = data[self._most_at_once :]
+        pieces[:] = [rest] if rest else []
+        self._unread_bytes = len(rest)
+        if self._unread_bytes <= self._high_water_bytes:
+            self._let_flow()
+        return data[: self._most_at_once]
 
     def _let_flow(self) -> None:
         if self._paused:

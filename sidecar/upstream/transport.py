@@ -58,8 +58,7 @@ class ProviderTransport(httpx.AsyncBaseTransport):
 
     async def _dial(self, origin: Origin, timeout_s: float | None) -> Connection:
         self._pool.check_room(origin)
-        delay_s = self._limits.next_address_delay_s
-        return await dial(origin, self._trust, self._pool, delay_s, timeout_s)
+        return await dial(origin, self._trust, self._pool, self._limits, timeout_s)
 
     async def _ask(
         self, connection: Connection, request: httpx.Request, head: bytes, body: bytes

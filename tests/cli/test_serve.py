@@ -91,6 +91,20 @@ def test_a_daemon_does_not_load_what_only_people_need(home: Home) -> None:
     assert done.stdout == "2 set()\n"
 
 
+def test_a_daemon_with_redis_does_not_load_an_sdk_that_it_never_uses(home: Home) -> None:
+    script = (
+        "import sys; from sidecar.cli.serve import tune; tune()\n"
+        "import redis.asyncio, redis.observability.providers as providers\n"
+        "print(providers.OTEL_AVAILABLE, sys.modules.get('opentelemetry.sdk.metrics'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True, text=True, cwd=home.folder, env=home.environment, check=False,
+    )  # fmt: skip
+
+    assert (done.stdout, done.stderr) == ("False None\n", "")
+
+
 @pytest.mark.process
 def test_without_a_file_or_a_key_it_says_which_variables_would_do(home: Home) -> None:
     done = home.run("serve")

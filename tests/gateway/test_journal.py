@@ -223,6 +223,19 @@ async def test_a_slow_reader_holds_the_stream_back() -> None:
 
 
 @in_virtual_time
+async def test_what_counts_is_the_memory_and_not_the_letters() -> None:
+    tokens = [Answer(f" {number:03}") for number in range(5_000)]
+    of, source = journals(), Source(list(tokens), pace_s=0.001)
+    events = of.attach("id", b"d", 0, source)
+    await anext(events)
+    await asyncio.sleep(20.0)
+    # A list's place, an object and its text: 110 bytes, of which 4 are letters.
+    assert source.given <= 2_600
+    assert of.kept_bytes >= 100 * source.given
+    assert len([event async for event in events]) == 4_999
+
+
+@in_virtual_time
 async def test_once_the_slow_reader_left_the_stream_goes_on() -> None:
     big = [Answer("x" * (MOST_AHEAD // 4)) for _ in range(20)]
     of, source = journals(), Source(list(big), pace_s=0.001)

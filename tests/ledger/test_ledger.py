@@ -191,6 +191,17 @@ async def test_an_attempt_alive_at_a_kill_is_entered_as_estimated(path: Path) ->
     assert report.rows[1].cost == Cost(500, 0, 200)
 
 
+async def test_several_are_held_by_one_write(path: Path) -> None:
+    killed = left_as_by_a_kill(path)
+    killed.hold()
+    killed.hold(entry(1, usage=Usage(1)), entry(2, usage=Usage(10)))
+    killed.hold(entry(2, usage=Usage(100)), entry(3, usage=Usage(1_000)))
+    await abandon(killed)
+    await Ledger.open(str(path), StillClock()).aclose()
+    total = read_usage(str(path), ALL).total
+    assert (total.attempts, total.usage.input_tokens) == (3, 1_101)
+
+
 async def test_an_attempt_alive_at_a_kill_is_entered_once_over_many_starts(path: Path) -> None:
     killed = left_as_by_a_kill(path)
     killed.hold(entry(1))

@@ -12,8 +12,8 @@ class Books:
         self.entries: list[Entry] = []
         self.held: dict[tuple[str, int], Entry] = {}
 
-    def hold(self, entry: Entry) -> None:
-        self.held[entry.key] = entry
+    def hold(self, *entries: Entry) -> None:
+        self.held.update((entry.key, entry) for entry in entries)
 
     def record(self, entry: Entry) -> None:
         self.held.pop(entry.key, None)

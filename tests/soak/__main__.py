@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.soak import kills, recovery, soak, stalled
+from tests.soak import flapping, kills, recovery, soak, stalled
 
 
 def main() -> int:
@@ -33,13 +33,21 @@ def _streams(folder: Path, args: argparse.Namespace) -> int:
 
 
 def _stalled(folder: Path, args: argparse.Namespace) -> int:
-    print(asyncio.run(stalled.run(folder, args.readers)))
-    return 0
+    kind = stalled.Kind(ids=args.ids, tls=args.tls, engine=args.engine)
+    figures = asyncio.run(stalled.run(folder, args.readers, kind))
+    print(figures)
+    return 0 if figures.each_bytes <= figures.bound_bytes else 1
 
 
 def _recovery(folder: Path, args: argparse.Namespace) -> int:
     print(asyncio.run(recovery.run(folder, args.cuts, args.patience)))
     return 0
+
+
+def _flapping(folder: Path, args: argparse.Namespace) -> int:
+    figures = asyncio.run(flapping.run(folder))
+    print(figures, *figures.errors[:5], *figures.crowded[:5], sep="\n")
+    return 1 if figures.errors or figures.wrong or figures.crowded else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -56,7 +64,12 @@ def _arguments() -> argparse.Namespace:
     last.set_defaults(run=_streams)
     stall = commands.add_parser("stalled", help="readers that do not read")
     stall.add_argument("--readers", type=int, default=500)
+    stall.add_argument("--ids", action="store_true", help="each with a request_id")
+    stall.add_argument("--tls", action="store_true", help="a provider spoken to by TLS")
+    stall.add_argument("--engine", default="auto", choices=("auto", "loop", "aio"))
     stall.set_defaults(run=_stalled)
+    flap = commands.add_parser("flapping", help="a provider that comes and goes for a minute")
+    flap.set_defaults(run=_flapping)
     recover = commands.add_parser("recovery", help="from a death to the next token")
     recover.add_argument("--cuts", type=int, default=300)
     recover.add_argument("--patience", default=None, help="the route's, if not the default")

@@ -11,19 +11,34 @@ from typing import Any
 from sidecar.testing import Key, ProviderConfig, RunningProvider, running_provider
 from tests.support.configs import DEEPSEEK_KEY, OTHER_KEY, config
 from tests.support.daemon import Daemon
+from tests.upstream.certificates import Authority
 
-MIB = 1024 * 1024
+KIB, MIB = 1024, 1024 * 1024
+HOST = "localhost"
+SETTINGS = ProviderConfig(
+    keys={DEEPSEEK_KEY: Key("k1", "a"), OTHER_KEY: Key("o1", "b")}, keep=20_000, keep_bodies=0
+)
 
 
 @asynccontextmanager
 async def house(
-    folder: Path, *targets: str, **sections: Any
+    folder: Path,
+    *targets: str,
+    send_buffer_bytes: int = 0,
+    authority: Authority | None = None,
+    **sections: Any,
 ) -> AsyncIterator[tuple[Daemon, RunningProvider]]:
-    """A daemon with one route over `targets`, and the provider behind all of them."""
-    keys = {DEEPSEEK_KEY: Key("k1", "a"), OTHER_KEY: Key("o1", "b")}
-    settings = ProviderConfig(keys=keys, keep=20_000, keep_bodies=0)
-    async with running_provider(settings) as provider:
-        daemon = Daemon(folder, config(folder, provider.base_url, *targets, **sections))
+    """A daemon with one route over `targets`, and the provider behind all of them, of whose answers
+    the kernel takes `send_buffer_bytes` (0: as it likes). `authority`: it speaks TLS."""
+    tls = authority.server_context(HOST) if authority is not None else None
+    async with running_provider(
+        SETTINGS, host=HOST, send_buffer_bytes=send_buffer_bytes, tls=tls
+    ) as provider:
+        settings = config(folder, provider.base_url, *targets, **sections)
+        if authority is not None:
+            for one in settings["providers"].values():
+                one["ca_file"] = str(authority.ca_file)
+        daemon = Daemon(folder, settings)
         try:
             yield await daemon.start(), provider
         finally:

@@ -55,6 +55,10 @@ class Daemon:
     async def start(self) -> Daemon:
         """Launch it and return when its health says that it serves. Raises DidNotStart."""
         await self.launch()
+        return await self.wait_ready()
+
+    async def wait_ready(self) -> Daemon:
+        """Return when the health of what was launched says that it serves. Raises DidNotStart."""
         ready = asyncio.create_task(self.wait_health("readiness", SERVING))
         ended = asyncio.create_task(self.process.wait())
         await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)

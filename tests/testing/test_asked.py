@@ -99,5 +99,5 @@ def test_a_base_keeps_what_is_usual() -> None:
 
 def test_a_budget_without_end_takes_all() -> None:
     budget = Budget(None)
-    assert budget.take(["a", "b"]) == ("a", "b")
+    assert budget.take(("a", "b")) == ("a", "b")
     assert not budget.short

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvloop
 
@@ -49,6 +51,25 @@ async def test_one_connection_carries_many_requests() -> None:
             )
             assert answer.json()["usage"]["completion_tokens"] == 3
         assert running.server.connections == 1
+
+
+async def test_the_kernel_takes_no_more_than_it_may_of_what_nobody_reads() -> None:
+    """100,000 tokens are 20 MB: left alone, the kernel takes several of them."""
+    async with running_provider(QUICK, send_buffer_bytes=16 * 1024) as running:
+        _, port = running.base_url.rsplit(":", 1)
+        with socket.create_connection(("127.0.0.1", int(port))) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+            body = msgspec.json.encode(BODY | {"model": "fake-100000+ms-0"})
+            head = (
+                "POST /chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk-1\r\n"
+                f"content-length: {len(body)}\r\n\r\n"
+            )
+            client.sendall(head.encode() + body)
+            await running.wait_until(lambda: any(entry.sent_bytes for entry in running.log))
+            for _ in range(1_000):  # far more turns than it takes to fill every buffer
+                await asyncio.sleep(0)
+            assert running.log[0].ending is Ending.RUNNING
+            assert 16 * 1024 < running.log[0].sent_bytes < 512 * 1024
 
 
 async def test_a_reset_before_any_byte_is_a_read_error() -> None:

@@ -31,3 +31,14 @@ async def test_the_first_token_takes_as_long_as_any_other(new_world: Any) -> Non
 async def test_an_answer_of_no_words_is_still_an_answer(new_world: Any) -> None:
     seen = await new_world().ask("fake-0")
     assert (seen.answer, seen.finish, seen.done) == ("", "stop", True)
+
+
+@in_virtual_time
+async def test_a_batch_is_one_event_and_counts_all_its_tokens(new_world: Any) -> None:
+    world = new_world()
+    one, many = [await world.ask(f"fake-reasoner-5-9+ms-100{more}") for more in ("", "+batch-4")]
+    assert (many.reasoning, many.answer) == (one.reasoning, one.answer)
+    # Reasoning 4 and 1, the answer 4, 4 and 1; the opening event and the one with the finish.
+    assert (len(one.chunks), len(many.chunks)) == (16, 7)
+    assert [at - many.times[0] for at in many.times[1:3]] == pytest.approx([0.4, 0.5])
+    assert [entry.usage.output_tokens for entry in world.provider.log] == [14, 14]

@@ -13,6 +13,7 @@ from sidecar.upstream import dial
 from sidecar.upstream.transport import ProviderTransport
 from sidecar.upstream.wire import Origin
 
+from .conftest import SMALL
 from .peers import Peer, Server
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -81,6 +82,27 @@ async def test_the_next_address_is_tried_when_the_first_refuses(
     await peer.request()
     await peer.send(OK)
     assert (await asking).status_code == 200
+
+
+async def test_the_kernel_keeps_only_so_much_of_an_answer(
+    transport: ProviderTransport, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets: list[socket.socket] = []
+    connect = dial._connect
+
+    async def noted(*args: Any) -> socket.socket:
+        sockets.append(await connect(*args))
+        return sockets[0]
+
+    monkeypatch.setattr(dial, "_connect", noted)
+    asking = asyncio.ensure_future(get(transport, server.url))
+    peer = await server.peer()
+    await peer.request()
+    await peer.send(OK)
+    await asking
+    kept = sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    # Linux takes as much again for its own book-keeping.
+    assert kept in (SMALL.kernel_bytes, 2 * SMALL.kernel_bytes)
 
 
 async def test_a_peer_that_never_answers_the_tls_hello_times_out(

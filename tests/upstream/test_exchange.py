@@ -63,6 +63,32 @@ async def test_a_read_takes_all_that_came_and_waits_only_for_the_first_byte() ->
     assert await reading == b"onetwo"
 
 
+async def test_a_read_takes_only_so_much_at_once_and_loses_nothing() -> None:
+    wire = Notebook()
+    limits = WireLimits(high_water_bytes=100, read_bytes=64)
+    exchange = Exchange(wire, limits, expects_body=True)
+    body = bytes(range(250))
+    exchange.receive(HEAD % 250)
+    for start in range(0, 250, 50):
+        exchange.receive(body[start : start + 50])
+    assert wire.notes == ["pause", "resume"]  # it came whole: the connection is free
+    pieces = [piece async for piece in exchange]
+    assert [len(piece) for piece in pieces] == [64, 64, 64, 58]
+    assert b"".join(pieces) == body
+
+
+async def test_the_wire_flows_again_once_little_enough_is_unread() -> None:
+    wire = Notebook()
+    limits = WireLimits(high_water_bytes=100, read_bytes=64)
+    exchange = Exchange(wire, limits, expects_body=True)
+    exchange.receive(HEAD % 1000)
+    exchange.receive(b"x" * 180)
+    await anext(exchange)
+    assert wire.notes == ["pause"]
+    await anext(exchange)
+    assert wire.notes == ["pause", "resume"]
+
+
 async def test_the_head_is_waited_for() -> None:
     exchange = exchange_on(Notebook())
     waiting = asyncio.ensure_future(exchange.wait_head())

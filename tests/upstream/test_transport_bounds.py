@@ -12,6 +12,7 @@ from sidecar.upstream.limits import WireLimits
 from sidecar.upstream.transport import ProviderTransport
 
 from .asking import OK, OPEN, ask, ask_again, post
+from .conftest import SMALL
 from .peers import Server
 
 
@@ -63,7 +64,7 @@ async def test_reading_stops_while_too_much_is_unread(
         piece = await anext(pieces)
         largest, total = max(largest, len(piece)), total + len(piece)
     await sending
-    assert largest <= 64 * 1024 + 256 * 1024  # the high-water mark and one read of the socket
+    assert largest == SMALL.read_bytes
     with pytest.raises(StopAsyncIteration):
         await anext(pieces)
 

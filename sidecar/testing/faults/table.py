@@ -26,6 +26,8 @@ PLANS: tuple[Fault, ...] = (
           plan=lambda plan, args: replace(plan, pace_s=int(args["N"]) / 1000)),
     Fault("tps-R", ("H22",), "R tokens per second: 1 is the slow drip",
           plan=lambda plan, args: replace(plan, pace_s=1.0 / float(args["R"]))),
+    Fault("batch-N", (), "N tokens in every event (1 if not said)",
+          plan=lambda plan, args: replace(plan, batch=max(int(args["N"]), 1))),
     Fault("seed-N", (), "another text: the one of seed N",
           plan=lambda plan, args: replace(plan, seed=int(args["N"]))),
     Fault("style-STYLE", ("H08",), "words in a style: plain, unicode (emoji and all), long",

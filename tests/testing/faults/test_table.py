@@ -17,6 +17,7 @@ from sidecar.testing.virtual import run
 EXAMPLES: dict[str, list[str]] = {
     "ms-N": ["ms-5"],
     "tps-R": ["tps-2.5"],
+    "batch-N": ["batch-8"],
     "seed-N": ["seed-7"],
     "style-STYLE": ["style-unicode", "style-long"],
     "think": ["think"],

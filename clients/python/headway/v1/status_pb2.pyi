@@ -828,7 +828,7 @@ class StreamsStatus(_message.Message):
     shed: _builtins.int
     """Requests refused since start because there was no room for them: QUEUE_FULL."""
     kept_bytes: _builtins.int
-    """Bytes of text kept for streams that run or can be replayed."""
+    """Bytes of memory kept for streams that run or can be replayed."""
     def __init__(
         self,
         *,
