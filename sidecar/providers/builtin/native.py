@@ -148,13 +148,14 @@ _GEMINI_25_PRO = {
     **_GEMINI_25,
     "efforts": {**_GEMINI_25["efforts"], "none": _thinking(thinkingBudget=128)},
 }
+# Written as the SDK does; the pages write small letters, which the API takes as well.
 _GEMINI_3: dict[str, Any] = {
     "efforts": {
-        "none": _thinking(thinkingLevel="low"),
-        "low": _thinking(thinkingLevel="low"),
-        "medium": _thinking(thinkingLevel="medium"),
-        "high": _thinking(thinkingLevel="high"),
-        "max": _thinking(thinkingLevel="high"),
+        "none": _thinking(thinkingLevel="LOW"),
+        "low": _thinking(thinkingLevel="LOW"),
+        "medium": _thinking(thinkingLevel="MEDIUM"),
+        "high": _thinking(thinkingLevel="HIGH"),
+        "max": _thinking(thinkingLevel="HIGH"),
     },
     "thinks_by_default": True,
     "signed_calls": True,
@@ -187,9 +188,9 @@ GEMINI = ProviderProfile(
         ("gemini-2.0*", _gemini({}, reasoning=False)),
         ("gemini-2.5-pro*", _gemini(_GEMINI_25_PRO)),
         ("gemini-2.5*", _gemini(_GEMINI_25)),
-        ("gemini-3-pro*", _gemini(_levels(medium="high"))),
+        ("gemini-3-pro*", _gemini(_levels(medium="HIGH"))),
         ("gemini-3.[7-9]*", _gemini(_GEMINI_3)),
-        ("gemini-3*flash*", _gemini(_levels(none="minimal"))),
+        ("gemini-3*flash*", _gemini(_levels(none="MINIMAL"))),
     ),
     # A trailing model turn as prefix is accepted by some models, it is said: not relied upon.
     default_model=_gemini(_GEMINI_3),
