@@ -311,7 +311,7 @@ def summary(seen: Seen) -> str:
         targets = [*targets[:MOST_TOLD], f"and {len(targets) - MOST_TOLD} models more"]
     ways = [a.continuation.value.upper() for call in seen.calls for a in call.attempts[1:]]
     ends = _runs([call.ending for call in seen.calls])
-    return "; ".join([*targets, *([_runs(ways)] if ways else []), ends])
+    return "; ".join(part for part in (*targets, _runs(ways), ends) if part)
 
 
 def _runs(words: list[str]) -> str:
