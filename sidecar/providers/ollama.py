@@ -46,7 +46,7 @@ class Said(msgspec.Struct):
 
 
 class Line(msgspec.Struct):
-    model: str | None = None
+    model: Any = None
     message: Said | None = None
     done: bool = False
     done_reason: str | None = None
@@ -76,7 +76,7 @@ class OllamaDecoder(Decoding):
             return
         if line.error and self._failed(line.error):
             return
-        self.report.response_model = line.model or self.report.response_model
+        self.report.response_model = loose.text(line.model) or self.report.response_model
         if line.message is not None:
             self._said(line.message)
         if line.done:

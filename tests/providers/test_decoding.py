@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.events import FinishReason
+from sidecar.core.events import Answer, FinishReason
 from sidecar.core.failure import Cause, Failure
 from sidecar.providers.decoding import Decoding, DocumentFramer, refined
 from sidecar.providers.merge import Merger
+from sidecar.providers.replay import known
 from sidecar.providers.sse import SseFramer
+from sidecar.providers.table import DIALECTS
 
 ERROR = Failure(Cause.SERVER_ERROR, "broken")
 
@@ -123,3 +125,32 @@ def test_a_document_is_given_out_at_its_end() -> None:
 
 def test_an_empty_document_is_no_event() -> None:
     assert DocumentFramer().end() == []
+
+
+# A short answer of each dialect, with an id and a model that are no texts.
+ODD_HEADS = {
+    "openai-chat": b'data: {"id":7,"model":[1],"choices":[{"delta":{"content":"b"},'
+    b'"finish_reason":"stop"}]}\n\n',
+    "openai-responses": b'data: {"type":"response.created","response":{"id":7,"model":[1]}}\n\n'
+    b'data: {"type":"response.output_text.delta","delta":"b"}\n\n'
+    b'data: {"type":"response.completed","response":{"id":7,"status":"completed"}}\n\n',
+    "anthropic": b'data: {"type":"message_start","message":{"id":7,"model":[1]}}\n\n'
+    b'data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"b"}}\n\n'
+    b'data: {"type":"message_stop"}\n\n',
+    "gemini": b'data: {"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}],'
+    b'"responseId":7,"modelVersion":[1]}\n\n',
+    "gemini-interactions": b'data: {"event_type":"interaction.created","interaction":{"id":7,'
+    b'"model":[1]}}\n\ndata: {"event_type":"step.delta","delta":{"type":"text","text":"b"}}\n\n'
+    b'data: {"event_type":"interaction.completed","interaction":{"status":"completed"}}\n\n',
+    "ollama": b'{"model":[1],"message":{"content":"b"},"done":true,"done_reason":"stop"}\n',
+    "typed-event": b'data: {"id":7,"model":[1],"type":"answer","content":"b"}\n\ndata: [DONE]\n\n',
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_id_or_a_model_that_is_no_text_costs_no_answer(dialect: str) -> None:
+    decoder = DIALECTS[dialect].decoder(known("generic"), True)
+    deltas = decoder.feed(ODD_HEADS[dialect]) + decoder.end()
+    assert deltas == [Answer("b")]
+    assert (decoder.failure, decoder.report.finish_reason) == (None, FinishReason.STOP)
+    assert decoder.report.response_model == ""

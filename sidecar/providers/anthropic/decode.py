@@ -54,8 +54,8 @@ class Block(msgspec.Struct):
 
 
 class Message(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
+    id: Any = None
+    model: Any = None
     content: list[Block] | None = None
     stop_reason: str | None = None
     stop_details: dict[str, Any] | None = None
@@ -146,8 +146,8 @@ class MessagesDecoder(Decoding):
         self.fail(errors.of_event({"error": error}, key=self._key))
 
     def _head(self, message: Message) -> None:
-        self.report.response_id = message.id or ""
-        self.report.response_model = message.model or ""
+        self.report.response_id = loose.text(message.id)
+        self.report.response_model = loose.text(message.model)
         self._count(message.usage)
 
     def _start(self, index: int, block: Block) -> None:

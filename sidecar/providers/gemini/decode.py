@@ -90,8 +90,8 @@ class Chunk(msgspec.Struct):
     candidates: list[Candidate] | None = None
     usageMetadata: Counts | None = None
     promptFeedback: dict[str, Any] | None = None
-    modelVersion: str | None = None
-    responseId: str | None = None
+    modelVersion: Any = None
+    responseId: Any = None
     error: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -123,8 +123,8 @@ class GeminiDecoder(Decoding):
 
     def _chunk(self, chunk: Chunk) -> None:
         if not self.report.response_model:
-            self.report.response_model = chunk.modelVersion or ""
-            self.report.response_id = chunk.responseId or ""
+            self.report.response_model = loose.text(chunk.modelVersion)
+            self.report.response_id = loose.text(chunk.responseId)
         if chunk.usageMetadata is not None:
             self._count(chunk.usageMetadata)
         for candidate in chunk.candidates or ():

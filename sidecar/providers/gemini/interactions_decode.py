@@ -55,8 +55,8 @@ class Step(msgspec.Struct):
 
 
 class Interaction(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
+    id: Any = None
+    model: Any = None
     status: str | None = None
     usage: dict[str, Any] | None = None
     steps: list[Step] | None = None
@@ -120,8 +120,8 @@ class InteractionsDecoder(Decoding):
             self._interaction(wire, "")
 
     def _interaction(self, interaction: Interaction, event: str) -> None:
-        self.report.response_id = interaction.id or self.report.response_id
-        self.report.response_model = interaction.model or self.report.response_model
+        self.report.response_id = loose.text(interaction.id) or self.report.response_id
+        self.report.response_model = loose.text(interaction.model) or self.report.response_model
         if event not in ("", "interaction.completed"):
             return
         if not event:

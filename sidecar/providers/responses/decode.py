@@ -47,8 +47,8 @@ class Item(msgspec.Struct):
 
 
 class Reply(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
+    id: Any = None
+    model: Any = None
     status: str | None = None
     output: list[Item] | None = None
     usage: dict[str, Any] | None = None
@@ -120,8 +120,8 @@ class ResponsesDecoder(Decoding):
     def on_head(self, wire: Wire) -> None:
         reply = wire.response
         if reply is not None:
-            self.report.response_id = reply.id or self.report.response_id
-            self.report.response_model = reply.model or self.report.response_model
+            self.report.response_id = loose.text(reply.id) or self.report.response_id
+            self.report.response_model = loose.text(reply.model) or self.report.response_model
 
     def on_item(self, wire: Wire) -> None:
         item = wire.item
@@ -159,8 +159,8 @@ class ResponsesDecoder(Decoding):
 
     def on_whole(self, wire: Wire) -> None:
         """A synchronous answer."""
-        self.report.response_id = wire.id or ""
-        self.report.response_model = wire.model or ""
+        self.report.response_id = loose.text(wire.id)
+        self.report.response_model = loose.text(wire.model)
         self._aggregate(wire)
         self._count(wire.usage)
         self._terminal(wire, "")
