@@ -106,8 +106,9 @@ class Decoding(abc.ABC):
     def feed(self, data: bytes) -> list[Delta]:
         if self.done or self.failure is not None:
             return []
-        self._each(self._framer.feed(data))
-        if self._framer.overflow:
+        framer = self._framer
+        self._each(framer.feed(data))
+        if framer.overflow:
             self.fail(Failure(Cause.MALFORMED, "one event was larger than this side accepts"))
         return self.out.take()
 
@@ -183,16 +184,18 @@ class Decoding(abc.ABC):
 
     def _each(self, events: Framed) -> None:
         for event in events:
-            if isinstance(event, Event):
+            if type(event) is bytes:
+                if event:
+                    self.heard = True
+                    self.on_event(event)
+            else:
                 self._odd(event)
-            elif event:
-                self.heard = True
-                self.on_event(event)
             if self.done or self.failure is not None:
                 return
 
-    def _odd(self, event: Event) -> None:
+    def _odd(self, event: bytes | Event) -> None:
         """An event of which the data is not all."""
+        assert isinstance(event, Event)
         if event.stray:
             self.stray(event.stray)
         if event.data and self.failure is None:

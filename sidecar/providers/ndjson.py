@@ -23,6 +23,8 @@ class LineFramer:
         """Take some bytes; return the lines they complete."""
         if self.overflow:
             return []
+        if not self._buffer and data[:1] == b"{" and data.find(b"\n") == len(data) - 1:
+            return [data[:-1]]
         if not self._buffer and data.endswith(b"\n"):
             return self._lines(data[:-1])
         border = data.rfind(b"\n")
