@@ -96,11 +96,19 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def adopted(self) -> None:
+        """Whoever dialled has it: from here on its keeper knows of it, unless it is lost already.
+
+        Not from `connection_made` on: a dial that is cancelled between the two is closed by uvloop
+        without a word, and the keeper would wait for the loss of it for ever.
+        """
+        if self._transport is not None:
+            self._keeper.add(self)
+
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._keeper.add(self)
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange

@@ -75,6 +75,7 @@ async def _adopt(
     if origin.tls:
         # What is still encrypted, the loop's TLS keeps; it would take 256 KiB of it.
         cast(Any, transport).set_read_buffer_limits(high=limits.high_water_bytes)
+    connection.adopted()
     return connection
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sidecar.upstream import dial
+from sidecar.upstream import connection, dial
 from sidecar.upstream.transport import ProviderTransport
 from sidecar.upstream.wire import Origin
 
@@ -150,3 +150,22 @@ async def test_small_writes_are_not_held_back_and_dead_peers_are_probed(
     (sock,) = [one._sock for peers in transport._pool._open.values() for one in peers]
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+async def test_a_request_cancelled_as_its_connection_stands_is_waited_for_by_nobody(
+    trust: ssl.SSLContext, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three hundred callers who hung up at any moment left a daemon that never ended."""
+    made = connection.Connection.connection_made
+
+    def made_and_cancelled(self: connection.Connection, way: asyncio.BaseTransport) -> None:
+        made(self, way)
+        asking.cancel()
+
+    monkeypatch.setattr(connection.Connection, "connection_made", made_and_cancelled)
+    transport = ProviderTransport(trust, SMALL)
+    asking = asyncio.ensure_future(get(transport, server.url))
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    async with asyncio.timeout(20):
+        await transport.aclose()
