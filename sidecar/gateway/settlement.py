@@ -267,7 +267,7 @@ class Settlement:
         """What the provider told, else what was counted: input estimated, output by its pieces."""
         if self._decoder is None or _never_began(self._decoder):
             return NOTHING
-        told = self._decoder.report.usage
+        told = self._decoder.usage
         if told is not None:
             return told
         reasoning, answer = self._decoder.pieces

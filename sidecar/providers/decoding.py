@@ -74,6 +74,7 @@ class Decoding(abc.ABC):
         "_framer",
         "_key",
         "_split",
+        "_usage",
         "done",
         "failure",
         "finished",
@@ -93,11 +94,16 @@ class Decoding(abc.ABC):
         self.heard = False
         self.torn = False
         self._split = False
+        self._usage: Usage | None = None
         self.out = Merger()
 
     @property
     def keepalives(self) -> int:
         return self._framer.keepalives
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._usage
 
     @property
     def pieces(self) -> tuple[int, int]:
@@ -143,7 +149,7 @@ class Decoding(abc.ABC):
     def tell_usage(self, usage: Usage, itemised: bool) -> None:
         """Usage as told. Reasoning that was streamed but not itemised is split off by its share
         of the text, and marked in the report; the total stays the provider's."""
-        self.report.usage = usage
+        self._usage = usage
         self._split = not itemised
         if self.report.finish_reason is not None or (self._split and self.out.reasoned):
             self.refine()
@@ -151,8 +157,8 @@ class Decoding(abc.ABC):
     def refine(self) -> None:
         """Say the finish reason again by what is known now; to be called when usage comes."""
         reason = self.report.finish_reason
-        if self._split and self.report.usage is not None:
-            self.report.usage = self._shared_out(self.report.usage)
+        if self._split and self._usage is not None:
+            self._usage = self._shared_out(self._usage)
         if reason is not None:
             self.report.finish_reason = refined(reason, self.out, self._all_reasoning())
 
@@ -216,7 +222,7 @@ class Decoding(abc.ABC):
         return msgspec.structs.replace(usage, reasoning_tokens=tokens)
 
     def _all_reasoning(self) -> bool:
-        usage = self.report.usage
+        usage = self._usage
         return self.out.reasoned or (usage is not None and usage.reasoning_tokens > 0)
 
 

@@ -48,7 +48,7 @@ class HttpCall(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct):
     """What a decoder has learnt so far besides the deltas; filled in as the stream goes.
 
-    `usage` is None where nothing was told. `finish_reason` is None until the model has finished,
+    `finish_reason` is None until the model has finished,
     and may still be refined until `done` or `end()` (a usage chunk tells whether a `length` was all
     reasoning). `native_finish` is the provider's own word. `late_error` came after the finish
     reason: the answer stands. `cost_nano_usd` is what the provider says it charged.
@@ -59,7 +59,6 @@ class Report(msgspec.Struct):
 
     response_id: str = ""
     response_model: str = ""
-    usage: Usage | None = None
     finish_reason: FinishReason | None = None
     native_finish: str = ""
     late_error: Failure | None = None
@@ -85,6 +84,10 @@ class Decoder(Protocol):
 
     @property
     def keepalives(self) -> int: ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has told by now, None where that is nothing."""
 
     @property
     def pieces(self) -> tuple[int, int]:

@@ -55,12 +55,13 @@ def shown(decoder: Decoder, deltas: list[Delta]) -> dict[str, Any]:
     }
     if report.native_finish or decoder.failure is None:
         out["finish_reason"] = report.native_finish or None
-    if report.usage is not None:
+    usage = decoder.usage
+    if usage is not None:
         out["usage"] = {
-            "input_total": report.usage.input_tokens - report.tool_input_tokens,
-            "input_cached": report.usage.cached_input_tokens,
-            "output_total": report.usage.output_tokens,
-            "reasoning": report.usage.reasoning_tokens,
+            "input_total": usage.input_tokens - report.tool_input_tokens,
+            "input_cached": usage.cached_input_tokens,
+            "output_total": usage.output_tokens,
+            "reasoning": usage.reasoning_tokens,
         }
     return out
 

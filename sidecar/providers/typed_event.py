@@ -58,7 +58,7 @@ class TypedEventDecoder(Decoding):
             return
         self._head(told)
         reason = loose.text(told.get("finish_reason")) or loose.text(told.get("stop_reason"))
-        counted = self._usage(told)
+        counted = self._count(told)
         ends = bool(reason) or self._ends(told, kind, counted)
         if kind in REASONING_TYPES:
             self.out.reasoning(_first(told, TEXT_KEYS))
@@ -86,7 +86,7 @@ class TypedEventDecoder(Decoding):
         self.report.response_id = self.report.response_id or loose.text(told.get("id"))
         self.report.response_model = self.report.response_model or loose.text(told.get("model"))
 
-    def _usage(self, told: dict[str, Any]) -> bool:
+    def _count(self, told: dict[str, Any]) -> bool:
         """Counts under `usage`, or reasoning tokens alone at the top."""
         usage = loose.record(told.get("usage"))
         top = told.get("reasoning_tokens")

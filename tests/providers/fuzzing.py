@@ -104,7 +104,7 @@ def _check_end(decoder: Decoder) -> None:
     for text in (report.response_id, report.response_model, report.native_finish, report.upstream):
         assert isinstance(text, str)
         text.encode("utf-8")
-    usage = report.usage
+    usage = decoder.usage
     if usage is not None:
         assert 0 <= usage.reasoning_tokens <= usage.output_tokens
         assert usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens

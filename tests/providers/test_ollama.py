@@ -58,8 +58,8 @@ def test_think_tags_of_older_models_are_told_apart() -> None:
 def test_a_missing_prompt_count_is_no_tokens() -> None:
     done = line(done=True, done_reason="length", eval_count=5)
     decoder, _ = decoded("ollama", said(content="a"), done)
-    assert decoder.report.usage is not None
-    assert decoder.report.usage.input_tokens == 0
+    assert decoder.usage is not None
+    assert decoder.usage.input_tokens == 0
     assert decoder.report.finish_reason is FinishReason.LENGTH
 
 

@@ -63,7 +63,7 @@ def test_the_end_of_the_body_alone_is_a_cut() -> None:
 )
 def test_reasoning_tokens_may_stand_at_the_top_or_in_the_usage(told: dict[str, Any]) -> None:
     decoder, _ = decoded("typed-event", typed("answer", content="a"), event(told), DONE)
-    usage = decoder.report.usage
+    usage = decoder.usage
     assert usage is not None
     assert (usage.input_tokens, usage.output_tokens, usage.reasoning_tokens) == (5, 9, 7)
 

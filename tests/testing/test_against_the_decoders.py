@@ -69,7 +69,7 @@ def test_the_products_decoder_reads_what_the_fake_says_and_bills(name: str, stre
         assert decoder.failure is None
         assert decoder.report.finish_reason is FinishReason.STOP
         assert (reasoning, answer) == ("" if name in HIDDEN else WHOLE.reasoning, WHOLE.answer)
-        told, billed = decoder.report.usage, provider.log[0].usage
+        told, billed = decoder.usage, provider.log[0].usage
         assert told is not None
         assert (told.input_tokens, told.output_tokens) == (2, 17)
         assert (billed.input_tokens, billed.output_tokens) == (2, 17)

@@ -80,7 +80,7 @@ _decode = _DECODER.decode
 class MessagesDecoder(Decoding):
     """Messages events, or one message."""
 
-    __slots__ = ("_blanks", "_blocks", "_calls", "_inputs", "_thoughts", "_usage")
+    __slots__ = ("_blanks", "_blocks", "_calls", "_counts", "_inputs", "_thoughts")
 
     def __init__(self, stream: bool, key: str = "", prefix: Prefix | None = None) -> None:
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
@@ -90,7 +90,7 @@ class MessagesDecoder(Decoding):
         self._calls = ToolCalls()
         # Everything that must go back unchanged: signed and redacted blocks, in order.
         self._thoughts: list[dict[str, Any]] = []
-        self._usage: dict[str, Any] = {}
+        self._counts: dict[str, Any] = {}
         self._blanks = Blanks(prefix.answer if prefix is not None else "")
 
     def on_event(self, data: bytes, name: bytes = b"") -> None:
@@ -212,9 +212,9 @@ class MessagesDecoder(Decoding):
     def _count(self, told: dict[str, Any] | None) -> None:
         """Counts are cumulative and overwrite one another, key by key."""
         if told:
-            self._usage.update((name, value) for name, value in told.items() if value is not None)
-            self.tell_usage(*usage_of(self._usage))
-            self.report.cost_nano_usd = nano_usd(self._usage.get("cost"))
+            self._counts.update((name, value) for name, value in told.items() if value is not None)
+            self.tell_usage(*usage_of(self._counts))
+            self.report.cost_nano_usd = nano_usd(self._counts.get("cost"))
 
 
 _HANDLERS = {

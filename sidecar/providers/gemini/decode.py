@@ -76,8 +76,7 @@ class Candidate(msgspec.Struct):
 
 
 class Counts(msgspec.Struct):
-    """`usageMetadata`, without its details by modality. It comes with every chunk, so that its
-    values are checked by the typed decoder; what it refuses is repaired in `_repaired`."""
+    """`usageMetadata`, without its details by modality."""
 
     promptTokenCount: _Count = None
     cachedContentTokenCount: _Count = None
@@ -88,7 +87,7 @@ class Counts(msgspec.Struct):
 
 class Chunk(msgspec.Struct):
     candidates: list[Candidate] | None = None
-    usageMetadata: Counts | None = None
+    usageMetadata: msgspec.Raw = msgspec.Raw(b"")
     promptFeedback: dict[str, Any] | None = None
     modelVersion: Any = None
     responseId: Any = None
@@ -96,25 +95,28 @@ class Chunk(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(Chunk)
+_COUNTS: msgspec.json.Decoder[Counts | None] = msgspec.json.Decoder(Counts | None)
 _decode = _DECODER.decode
 
 
 class GeminiDecoder(Decoding):
     """Chunks of a candidate, or one whole. The end of the body is the only end mark there is."""
 
-    __slots__ = ("_calls", "_partial", "_signed")
+    __slots__ = ("_calls", "_counts", "_partial", "_signed")
 
     def __init__(self, stream: bool, key: str = "") -> None:
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
         self._calls = ToolCalls()
         self._partial: PartialArgs | None = None
         self._signed: dict[str, Any] = {}
+        # Counts come with every chunk and grow: only the last that anybody asks for are read.
+        self._counts = msgspec.Raw(b"")
 
     def on_event(self, data: bytes, name: bytes = b"") -> None:
         try:
             chunk = _decode(data)
         except (ValueError, RecursionError):
-            repaired = _repaired(data)
+            repaired = loose.repaired(data, _DECODER, Chunk)
             if repaired is None:
                 self.unreadable(data)
                 return
@@ -125,8 +127,10 @@ class GeminiDecoder(Decoding):
         if not self.report.response_model:
             self.report.response_model = loose.text(chunk.modelVersion)
             self.report.response_id = loose.text(chunk.responseId)
-        if chunk.usageMetadata is not None:
-            self._count(chunk.usageMetadata)
+        if chunk.usageMetadata:
+            self._counts = chunk.usageMetadata
+            if self.finished:
+                self._count()
         for candidate in chunk.candidates or ():
             if not candidate.index:
                 self._candidate(candidate)
@@ -135,7 +139,16 @@ class GeminiDecoder(Decoding):
         if chunk.promptFeedback is not None:
             self._feedback(chunk.promptFeedback)
 
-    def _count(self, counts: Counts) -> None:
+    @property
+    def usage(self) -> Usage | None:
+        self._count()
+        return self._usage
+
+    def _count(self) -> None:
+        raw, self._counts = self._counts, msgspec.Raw(b"")
+        counts = _counts(raw) if raw else None
+        if counts is None:
+            return
         if counts.toolUsePromptTokenCount is not None:
             self.report.tool_input_tokens = counts.toolUsePromptTokenCount
         self.tell_usage(usage_of(counts), counts.thoughtsTokenCount is not None)
@@ -204,6 +217,7 @@ class GeminiDecoder(Decoding):
             self.fail(Failure(Cause.SERVER_ERROR, "the model broke off", code=reason))
             return
         known = FINISH.get(reason, FinishReason.STOP)
+        self._count()
         self._close()
         self._calls.close(self.out, self.report.response_id, known is not FinishReason.LENGTH)
         self.finish(reason, known)
@@ -231,16 +245,17 @@ def usage_of(told: Counts) -> Usage:
     )
 
 
-def _repaired(data: bytes) -> Chunk | None:
-    """What `_decode` refuses, where it can be repaired."""
+def _counts(raw: msgspec.Raw) -> Counts | None:
+    """What is counted, numbers read however they are written; None where it is no object."""
     try:
-        document = loose.document(data)
-    except ValueError:
+        return _COUNTS.decode(raw)
+    except (ValueError, RecursionError):
+        pass
+    told = loose.document(bytes(raw)) if loose.readable(bytes(raw)) else None
+    if not isinstance(told, dict):
         return None
-    told = loose.record(loose.record(document).get("usageMetadata"))
-    for name, value in told.items():
-        told[name] = known_count(value)
-    return loose.repaired(msgspec.json.encode(document), _DECODER, Chunk)
+    known = {name: known_count(told.get(name)) for name in Counts.__struct_fields__}
+    return Counts(**known)
 
 
 def decoder(target: TargetProfile, stream: bool, key: str, prefix: Prefix | None) -> GeminiDecoder:

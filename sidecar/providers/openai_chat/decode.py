@@ -136,7 +136,7 @@ class ChatDecoder(Decoding):
                     chunk.usage = chunk.usage or choice.usage
                     self._finish(choice.finish_reason, choice, chunk)
         if chunk.usage is not None or chunk.x_groq is not None:
-            self._usage(chunk)
+            self._count(chunk)
         if chunk.error or chunk.choices is None:
             self._error(chunk)
 
@@ -253,7 +253,7 @@ class ChatDecoder(Decoding):
             self.out.reasoning(reasoning)
             self.out.answer(answer)
 
-    def _usage(self, chunk: wire.Chunk) -> None:
+    def _count(self, chunk: wire.Chunk) -> None:
         told = loose.record(chunk.usage)
         if not told and chunk.x_groq is not None:
             told = loose.record(chunk.x_groq.usage)

@@ -136,7 +136,7 @@ def test_usage_counts_overwrite_one_another_key_by_key() -> None:
         }
     )
     decoder, _ = decoded("anthropic", start, last, STOP)
-    usage = decoder.report.usage
+    usage = decoder.usage
     assert usage is not None
     assert (usage.input_tokens, usage.cached_input_tokens, usage.output_tokens) == (25, 5, 7)
 
@@ -168,8 +168,8 @@ def test_thinking_that_is_not_itemised_is_split_off_by_its_share() -> None:
     decoder, _ = decoded(
         "anthropic", start, delta(0, type="thinking_delta", thinking="x" * 30), said("y" * 10), last
     )
-    assert decoder.report.usage is not None
-    assert decoder.report.usage.reasoning_tokens == 30
+    assert decoder.usage is not None
+    assert decoder.usage.reasoning_tokens == 30
     assert decoder.report.split_estimated
 
 

@@ -49,7 +49,7 @@ def outcome(decoder: Decoder, deltas: list[Delta]) -> dict[str, Any]:
     made["calls"] = [(call["name"], call["arguments"]) for call in made["tool_calls"]]
     made["ids"] = [call["id"] for call in made["tool_calls"]]
     made["cost"] = report.cost_nano_usd
-    made["written"] = report.usage.cache_write_tokens if report.usage else None
+    made["written"] = decoder.usage.cache_write_tokens if decoder.usage else None
     made["usage"] = tuple(made["usage"].values()) if "usage" in made else None
     return made
 

@@ -156,8 +156,8 @@ def test_the_last_usage_counts_even_if_it_shrinks() -> None:
         chunk({"text": "a"}, usageMetadata={"promptTokenCount": 2304}),
         chunk(finish="STOP", usageMetadata={"promptTokenCount": 2301}),
     )
-    assert decoder.report.usage is not None
-    assert decoder.report.usage.input_tokens == 2301
+    assert decoder.usage is not None
+    assert decoder.usage.input_tokens == 2301
 
 
 def test_other_candidates_are_nobodys_answer() -> None:

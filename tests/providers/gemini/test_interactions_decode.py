@@ -71,5 +71,5 @@ def test_a_synchronous_interaction_is_read() -> None:
     decoder, deltas = decoded(NAME, json.dumps(document).encode(), stream=False)
     packed = signature.pack(NAME, [{"signature": "s", "at": 0}])
     assert deltas == [Reasoning("t", packed), Answer("a")]
-    assert decoder.report.usage is not None
-    assert decoder.report.usage.output_tokens == 5
+    assert decoder.usage is not None
+    assert decoder.usage.output_tokens == 5

@@ -106,8 +106,8 @@ def test_reading_may_stop_at_the_end_mark() -> None:
 def test_usage_behind_the_finish_is_still_read() -> None:
     usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
     decoder, _ = decoded(answer("a"), chunk(**STOP), event({"choices": [], "usage": usage}), DONE)
-    assert decoder.report.usage is not None
-    assert decoder.report.usage.input_tokens == 3
+    assert decoder.usage is not None
+    assert decoder.usage.input_tokens == 3
 
 
 def test_the_last_usage_that_is_one_counts() -> None:
@@ -116,8 +116,8 @@ def test_the_last_usage_that_is_one_counts() -> None:
         chunk({"content": "b"}, usage={"prompt_tokens": 3, "completion_tokens": 2}),
         chunk(**STOP, usage=None),
     )
-    assert decoder.report.usage is not None
-    assert decoder.report.usage.output_tokens == 2
+    assert decoder.usage is not None
+    assert decoder.usage.output_tokens == 2
 
 
 def test_the_last_finish_reason_stands() -> None:
