@@ -25,10 +25,13 @@ CUT = Failure(Cause.CUT, "the stream ended without a finish reason")
 
 
 class Framer(Protocol):
+    """`feed` gives the events that `data` completes; one that is a read of its own, as nearly every
+    token is, comes as its data and not as a list."""
+
     keepalives: int
     overflow: bool
 
-    def feed(self, data: bytes) -> Framed: ...
+    def feed(self, data: bytes) -> bytes | Framed: ...
 
     def end(self) -> Framed: ...
 
@@ -112,10 +115,14 @@ class Decoding(abc.ABC):
     def feed(self, data: bytes) -> list[Delta]:
         if self.done or self.failure is not None:
             return []
-        framer = self._framer
-        self._each(framer.feed(data))
-        if framer.overflow:
-            self.fail(Failure(Cause.MALFORMED, "one event was larger than this side accepts"))
+        events = self._framer.feed(data)
+        if isinstance(events, bytes):
+            self.heard = True
+            self.on_event(events)
+        else:
+            self._each(events)
+            if self._framer.overflow:
+                self.fail(Failure(Cause.MALFORMED, "one event was larger than this side accepts"))
         return self.out.take()
 
     def end(self) -> list[Delta]:
@@ -190,18 +197,16 @@ class Decoding(abc.ABC):
 
     def _each(self, events: Framed) -> None:
         for event in events:
-            if type(event) is bytes:
-                if event:
-                    self.heard = True
-                    self.on_event(event)
-            else:
+            if isinstance(event, Event):
                 self._odd(event)
+            elif event:
+                self.heard = True
+                self.on_event(event)
             if self.done or self.failure is not None:
                 return
 
-    def _odd(self, event: bytes | Event) -> None:
+    def _odd(self, event: Event) -> None:
         """An event of which the data is not all."""
-        assert isinstance(event, Event)
         if event.stray:
             self.stray(event.stray)
         if event.data and self.failure is None:

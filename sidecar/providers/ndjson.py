@@ -19,12 +19,12 @@ class LineFramer:
         self.keepalives = 0
         self.overflow = False
 
-    def feed(self, data: bytes) -> Framed:
+    def feed(self, data: bytes) -> bytes | Framed:
         """Take some bytes; return the lines they complete."""
         if self.overflow:
             return []
         if not self._buffer and data[:1] == b"{" and data.find(b"\n") == len(data) - 1:
-            return [data[:-1]]
+            return data[:-1]
         if not self._buffer and data.endswith(b"\n"):
             return self._lines(data[:-1])
         border = data.rfind(b"\n")

@@ -17,7 +17,7 @@ MAX_STRAY_BYTES = 64 * 1024
 
 LF = 0x0A
 # An event with a name and one line of data; the last one's blank line is not there.
-_ALONE = re.compile(rb"event: (?!error)[^\n]*\ndata: ([^\n]*)\n\n").fullmatch
+_ALONE = re.compile(rb"event: (?!error)[^\n]*\ndata: ([^\n]+)\n\n").fullmatch
 _NAMED = re.compile(rb"^event: (?!error)[^\n]*\ndata: ([^\n]*)(?:\n\n|\Z)", re.MULTILINE)
 
 
@@ -62,22 +62,22 @@ class SseFramer:
         self.keepalives = 0
         self.overflow = False
 
-    def feed(self, data: bytes) -> Framed:
+    def feed(self, data: bytes) -> bytes | Framed:
         """Take some bytes; return the events they complete."""
         carriage = data.find(b"\r")
         if not self._held:
             # One event, whole, in one read: the way of nearly every token.
             if data[:6] == b"data: ":
                 newline = data.find(b"\n")
-                if carriage < 0 and newline == len(data) - 2 and data[-1] == LF:
+                if carriage < 0 and newline == len(data) - 2 > 6 and data[-1] == LF:
                     self._started = True
-                    return [data[6:-2]]
-                if newline == len(data) - 3 == carriage + 1 and data[-2:] == b"\r\n":
+                    return data[6:-2]
+                if newline == len(data) - 3 == carriage + 1 > 7 and data[-2:] == b"\r\n":
                     self._started = True
-                    return [data[6:-4]]
+                    return data[6:-4]
             elif carriage < 0 and (named := _ALONE(data)) is not None:
                 self._started = True
-                return [named[1]]
+                return named[1]
         if self._cr or carriage >= 0:
             data = self._unix(data)
         if not self._held and data[-2:] == b"\n\n" and data[0] != BOM[0]:

@@ -10,7 +10,8 @@ from sidecar.providers.ndjson import LineFramer
 
 def lines(*pieces: bytes) -> list[bytes]:
     framer = LineFramer()
-    events = [event for piece in pieces for event in framer.feed(piece)]
+    fed = (framer.feed(piece) for piece in pieces)
+    events = [line for told in fed for line in ([told] if isinstance(told, bytes) else told)]
     return [line for line in events + framer.end() if isinstance(line, bytes)]
 
 

@@ -11,8 +11,13 @@ from sidecar.providers.sse import Event, Framed, SseFramer
 
 def framed(*pieces: bytes) -> Framed:
     framer = SseFramer()
-    events = [event for piece in pieces for event in framer.feed(piece)]
+    events = [event for piece in pieces for event in listed(framer.feed(piece))]
     return events + framer.end()
+
+
+def listed(events: bytes | Framed) -> Framed:
+    """An event that is a read of its own comes by itself."""
+    return [events] if isinstance(events, bytes) else events
 
 
 def datas(*pieces: bytes) -> list[bytes]:

@@ -94,11 +94,11 @@ class MessagesDecoder(Decoding):
         self._blanks = Blanks(prefix.answer if prefix is not None else "")
 
     def on_event(self, data: bytes, name: bytes = b"") -> None:
-        if data == b"[DONE]":
-            return
         try:
             wire = _decode(data)
         except (ValueError, RecursionError):
+            if data == b"[DONE]":
+                return
             repaired = loose.repaired(data, _DECODER, Wire)
             if repaired is None:
                 self.unreadable(data)

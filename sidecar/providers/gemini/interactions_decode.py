@@ -90,12 +90,12 @@ class InteractionsDecoder(Decoding):
         self._arguments: dict[int, str] = {}
 
     def on_event(self, data: bytes, name: bytes = b"") -> None:
-        if data == b"[DONE]":
-            self.done = self.finished
-            return
         try:
             wire = _decode(data)
         except (ValueError, RecursionError):
+            if data == b"[DONE]":
+                self.done = self.finished
+                return
             repaired = loose.repaired(data, _DECODER, Wire)
             if repaired is None:
                 self.unreadable(data)

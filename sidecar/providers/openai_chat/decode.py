@@ -93,12 +93,12 @@ class ChatDecoder(Decoding):
         self._held: tuple[str, FinishReason] | None = None
 
     def on_event(self, data: bytes, name: bytes = b"") -> None:
-        if data[:1] != b"{" and data.strip() == DONE:
-            self._terminal()
-            return
         try:
             chunk = wire.decode(data)
         except (ValueError, RecursionError):
+            if data.strip() == DONE:
+                self._terminal()
+                return
             repaired = wire.repaired(data)
             if repaired is None:
                 self.unreadable(data)

@@ -88,11 +88,11 @@ class ResponsesDecoder(Decoding):
         self._told: set[int] = set()
 
     def on_event(self, data: bytes, name: bytes = b"") -> None:
-        if data == b"[DONE]":
-            return
         try:
             wire = _decode(data)
         except (ValueError, RecursionError):
+            if data == b"[DONE]":
+                return
             repaired = loose.repaired(data, _DECODER, Wire)
             if repaired is None:
                 self.unreadable(data)
