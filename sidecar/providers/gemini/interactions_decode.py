@@ -63,6 +63,12 @@ class Interaction(msgspec.Struct):
     outputs: list[Delta] | None = None
 
 
+class Metadata(msgspec.Struct):
+    """What comes beside an event: counts, which grow from one to the next."""
+
+    usage: msgspec.Raw = msgspec.Raw(b"")
+
+
 class Wire(Interaction):
     """Any event; a synchronous answer is one too, without an event type."""
 
@@ -71,7 +77,7 @@ class Wire(Interaction):
     interaction: Interaction | None = None
     step: Step | None = None
     delta: Delta | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
     error: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -80,7 +86,7 @@ _decode = _DECODER.decode
 
 
 class InteractionsDecoder(Decoding):
-    __slots__ = ("_arguments", "_calls", "_thoughts")
+    __slots__ = ("_arguments", "_calls", "_counts", "_thoughts")
 
     def __init__(self, stream: bool, key: str = "") -> None:
         super().__init__(SseFramer() if stream else DocumentFramer(), key)
@@ -88,6 +94,13 @@ class InteractionsDecoder(Decoding):
         self._thoughts: list[dict[str, Any]] = []
         # Arguments that came with the start of a call, kept in case no deltas follow.
         self._arguments: dict[int, str] = {}
+        # Of the counts beside the events only the last that anybody asks for are read.
+        self._counts = msgspec.Raw(b"")
+
+    @property
+    def usage(self) -> Usage | None:
+        self._count_last()
+        return self._usage
 
     def on_event(self, data: bytes, name: bytes = b"") -> None:
         try:
@@ -110,8 +123,10 @@ class InteractionsDecoder(Decoding):
             self._start(wire.index, wire.step)
         elif wire.event_type == "step.stop":
             self._stop(wire.index)
-        if wire.metadata is not None:
-            self._count(loose.record(wire.metadata.get("usage")))
+        if wire.metadata is not None and wire.metadata.usage:
+            self._counts = wire.metadata.usage
+            if self.finished:
+                self._count_last()
         if wire.error:
             self._error(wire.error)
         if wire.interaction is not None:
@@ -126,6 +141,7 @@ class InteractionsDecoder(Decoding):
             return
         if not event:
             self._whole(interaction)
+        self._count_last()
         self._count(interaction.usage or {})
         self._finish(interaction.status or "")
 
@@ -189,6 +205,11 @@ class InteractionsDecoder(Decoding):
         if signed:
             self._thoughts.append({"signature": signed, "at": self._calls.count})
             self.out.signature(signature.pack(DIALECT, self._thoughts))
+
+    def _count_last(self) -> None:
+        raw, self._counts = bytes(self._counts), msgspec.Raw(b"")
+        if raw and loose.readable(raw):
+            self._count(loose.record(loose.document(raw)))
 
     def _count(self, told: dict[str, Any]) -> None:
         if told:
