@@ -25,7 +25,8 @@ from tests.support.relay import Relay
 
 # X-handoff: what is thought, how much of it is kept, and what an output token costs the second.
 THOUGHT, ANSWER = written(0, 20, 20), written(0, 0, 20)
-KEPT_TOKENS, NANO_USD_A_TOKEN = 10, 600
+# A token was not bought as output, at 600 nano-USD, and was read as input, at 150.
+KEPT_TOKENS, SAVED_NANO_USD_A_TOKEN = 10, 600 - 150
 KEPT = "".join(pieces(THOUGHT.reasoning)[:KEPT_TOKENS])
 # X-hedge: so many first tokens are fast (fewer teach nothing), so many late, and by how much.
 FAST, LATE, LATE_S, SHARE = 20, 20, 5.0, 0.1
@@ -60,9 +61,10 @@ def x_handoff(seen: Seen) -> Iterator[Check]:
 
 
 def saved(seen: Seen, call: Call, tokens: int) -> Iterator[Check]:
-    """What was not bought twice stands in `completed` and in the ledger."""
+    """What was not bought twice stands in `completed` and in the ledger: written for nothing, and
+    read as input."""
     told = call.result.saved if call.result is not None else None
-    wanted = (tokens, 0, tokens * NANO_USD_A_TOKEN)
+    wanted = (tokens, 0, tokens * SAVED_NANO_USD_A_TOKEN)
     found = (told.reasoning_tokens, told.answer_tokens, told.nano_usd) if told is not None else None
     yield required(f"{call.route}: what it saved is told", found == wanted, found)
     rows = [row for row in seen.ledger if row["route"] == call.route]

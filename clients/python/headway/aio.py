@@ -237,6 +237,8 @@ class AsyncStream(StreamView):
                 await self._mend(from_rpc(failure))
             except asyncio.CancelledError:
                 if _task_is_cancelled():
+                    # grpc.aio forgets to, if the request has just gone out and nothing is read yet.
+                    self.close()
                     raise
                 raise self._state.told(cancelled()) from None
             else:
