@@ -8,6 +8,7 @@ from collections import Counter
 from sidecar.core.events import (
     AttemptBegan,
     AttemptCause,
+    AttemptSummary,
     Completed,
     Continuation,
     FinishReason,
@@ -90,12 +91,18 @@ def _exact(outcome: Outcome, completed: Completed, where: str) -> None:
     else:
         assert not transcript.reasoning, where
     assert [a.number for a in completed.attempts] == list(range(1, len(completed.attempts) + 1))
-    outcomes = [attempt.outcome for attempt in completed.attempts]
-    # The loser of a race has the later number where the first attempt won.
-    while outcomes[-1] is AttemptOutcome.CANCELLED_HEDGE:
-        outcomes.pop()
+    attempts = list(completed.attempts)
+    # A second attempt beside the first has the later number, also where the first one won: whether
+    # it was cancelled or had failed by itself.
+    while attempts[-1].cause is AttemptCause.HEDGE and len(attempts) > 1 and _lost(attempts[-1]):
+        attempts.pop()
+    outcomes = [attempt.outcome for attempt in attempts]
     assert outcomes[-1] is AttemptOutcome.COMPLETED, where
     assert outcomes.count(AttemptOutcome.COMPLETED) == 1, where
+
+
+def _lost(attempt: AttemptSummary) -> bool:
+    return attempt.outcome in (AttemptOutcome.CANCELLED_HEDGE, AttemptOutcome.FAILED)
 
 
 def _told(outcome: Outcome) -> tuple[str, str]:
