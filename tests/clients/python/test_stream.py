@@ -336,40 +336,6 @@ async def test_leaving_the_async_with_block_cancels_the_request(
         assert await asyncio.to_thread(daemon.ended.wait, peer.PATIENCE_S)
 
 
-async def test_cancelling_the_reading_task_cancels_the_request(daemon: Daemon, local: str) -> None:
-    reading = threading.Event()
-
-    def wait(request: Any, context: Any) -> None:
-        reading.set()
-        daemon.ended.wait(peer.PATIENCE_S)
-
-    daemon.scripts = [peer.play_then(peer.first(), then=wait)]
-    async with AsyncClient(local) as client:
-        stream = client.stream("default", "Why?")
-        task = asyncio.create_task(stream.read())
-        assert await asyncio.to_thread(reading.wait, peer.PATIENCE_S)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert await asyncio.to_thread(daemon.ended.wait, peer.PATIENCE_S)
-
-
-async def test_cancelling_it_as_the_request_has_gone_out_cancels_the_request_too(
-    daemon: Daemon, local: str
-) -> None:
-    """Between that moment and the first read grpc.aio itself leaves the call alone."""
-    daemon.scripts = [
-        peer.play_then(peer.first(), then=lambda *_: daemon.ended.wait(peer.PATIENCE_S))
-    ]
-    async with AsyncClient(local) as client:
-        stream = client.stream("default", "Why?")
-        stream._call._preparation.add_done_callback(lambda _: task.cancel())
-        task = asyncio.create_task(stream.read())
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert await asyncio.to_thread(daemon.ended.wait, peer.PATIENCE_S)
-
-
 async def test_closing_a_stream_from_another_task_is_an_error_not_a_cancellation(
     daemon: Daemon, local: str
 ) -> None:
