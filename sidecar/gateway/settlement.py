@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+import msgspec
+
 from sidecar.core.events import AttemptSummary, Outcome, Saved
 from sidecar.core.failure import Cause, Failure
 from sidecar.core.money import FREE, UNPRICED, cost_of
@@ -268,9 +270,18 @@ class Settlement:
         if self._decoder is None or _never_began(self._decoder):
             return NOTHING
         told = self._decoder.usage
-        if told is not None:
-            return told
         reasoning, answer = self._decoder.pieces
+        if told is not None:
+            broke_off = self._decoder.report.finish_reason is None
+            if not broke_off or told.output_tokens >= reasoning + answer:
+                return told
+            # Anthropic begins with a placeholder and tells the truth at the end (H43 of the card).
+            return msgspec.structs.replace(
+                told,
+                output_tokens=reasoning + answer,
+                reasoning_tokens=reasoning,
+                estimated=True,
+            )
         return Usage(
             input_tokens=self._lease.want.cost.input_tokens + self._kept,
             output_tokens=reasoning + answer,

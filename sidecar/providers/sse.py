@@ -16,7 +16,8 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 MAX_STRAY_BYTES = 64 * 1024
 
 LF = 0x0A
-# An event with a name and one line of data; the last one's blank line is not there.
+# An event with a name and one line of data: alone in its read, or one of those between two blank
+# lines, of which the last one is not there.
 _ALONE = re.compile(rb"event: (?!error)[^\n]*\ndata: ([^\n]+)\n\n").fullmatch
 _NAMED = re.compile(rb"^event: (?!error)[^\n]*\ndata: ([^\n]*)(?:\n\n|\Z)", re.MULTILINE)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from headway import Attempt, Continuation, Result
+from headway import Attempt, Continuation, HeadwayError, Result
 
 from sidecar.testing import RunningProvider, written
-from tests.support.configs import config
+from tests.support.configs import config, deepseek
 from tests.support.daemon import Daemon
 from tests.support.fixtures import Start
 
@@ -131,3 +131,23 @@ async def test_what_going_on_saved_is_told_to_the_caller_and_in_the_usage(
     kept = of_resumed.saved
     assert told == (kept.reasoning_tokens, kept.answer_tokens, kept.nano_usd)
     assert told[:2] == (20, 10)
+
+
+async def test_a_count_that_was_told_before_the_first_word_is_not_what_a_cut_stream_cost(
+    start: Start, folder: Path, provider: RunningProvider
+) -> None:
+    """Anthropic's first event counts the output to come with a placeholder."""
+    keys = deepseek(provider.base_url)["accounts"]
+    model = "anthropic/fake-60+cut-40"
+    daemon = await start(
+        config(
+            *(folder, provider.base_url, model),
+            providers={"anthropic": {"base_url": provider.base_url, "accounts": keys}},
+        )
+    )
+    async with daemon.client() as client:
+        with pytest.raises(HeadwayError):
+            await client.complete(model, "Why?", on_interruption="fail")
+    assert await daemon.terminate() == 0
+    told = [(row["output_tokens"], row["estimated"]) for row in daemon.rows()]
+    assert told == [(entry.usage.output_tokens, 1) for entry in provider.log] == [(40, 1)]
